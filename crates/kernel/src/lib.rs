@@ -1,0 +1,4 @@
+//! The halt rule of Tidegate.
+#![no_std]
+mod channel;
+pub use channel::{Channel, ParseChannelError};
