@@ -1,1 +1,52 @@
-//! Work in progress.
+//! Claims and their scores: what the halt rule is fed with.
+//!
+//! A *claim* is the unit that can be true or false. [`Segmenter`] finds claims
+//! in text as it streams; a [`Scorer`] says how well one holds, as a number in
+//! \[0, 1\], with the [`Evidence`] for it.
+//!
+//! ```
+//! use tidegate_score::{Claim, Facts, FactsScorer, Finding, Scorer, Segmenter};
+//!
+//! let mut ends = Vec::new();
+//! let mut segmenter = Segmenter::new(1024);
+//! segmenter.push("The museum opens at 9. It clos", &mut |end| ends.push(end.at));
+//! segmenter.push("es at 4.", &mut |end| ends.push(end.at));
+//! segmenter.finish(&mut |end| ends.push(end.at));
+//! assert_eq!(ends, [22, 38]);
+//!
+//! let facts = Facts::parse("The museum opens at 9 and closes at 5.")?;
+//! let mut scorer = FactsScorer::new(facts);
+//! let right = scorer.score(&Claim::new("The museum opens at 9."))?;
+//! let wrong = scorer.score(&Claim::new("The museum opens at 8."))?;
+//! assert!(right.score > 0.9);
+//! assert!(wrong.score < 0.5);
+//! assert_eq!(wrong.evidence.map(|e| e.finding), Some(Finding::Contradicted));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Scorers
+//!
+//! | scorer | reads | score |
+//! | --- | --- | --- |
+//! | [`HostScores`] | a column of numbers | the next number |
+//! | [`LogprobScorer`] | the stream's own logprobs | the geometric mean of the tokens' probabilities |
+//! | [`FactsScorer`] | the facts | how much of the claim one passage bears out, see there |
+//!
+//! A scorer of your own implements [`Scorer`]; the gate asks for nothing else.
+//!
+//! # What it does not do
+//!
+//! It reads no files and loads no models. The facts scorer compares words: it
+//! knows no synonyms, no roles and no arithmetic.
+
+mod facts;
+mod host;
+mod logprob;
+mod scorer;
+mod segmenter;
+
+pub use facts::{FACTS_BYTES_MAX, Facts, FactsError, FactsScorer};
+pub use host::{HostScores, HostScoresError};
+pub use logprob::{LogprobScorer, probability};
+pub use scorer::{Claim, Evidence, Finding, ScoreError, Scored, Scorer};
+pub use segmenter::{ClaimEnd, Segmenter};
