@@ -78,16 +78,20 @@ impl HaltConfig {
         };
         if self.trend_threshold == 0.0 {
             let value = Value::Number(self.trend_threshold);
-            return Err(ConfigError { field: "trend_threshold", value, range: "above 0 to 1" });
+            return Err(ConfigError {
+                field: "trend_threshold",
+                value,
+                range: "above 0 and up to 1",
+            });
         }
-        window("window_size", self.window_size, 1, "1 to 4096")?;
-        window("trend_window", self.trend_window, 2, "2 to 4096")?;
+        window("window_size", self.window_size, 1, "from 1 to 4096")?;
+        window("trend_window", self.trend_window, 2, "from 2 to 4096")?;
         Ok(limits)
     }
 }
 
 fn unit(field: &'static str, value: f64) -> Result<Score, ConfigError> {
-    let range = if field == "trend_threshold" { "above 0 to 1" } else { "0 to 1" };
+    let range = if field == "trend_threshold" { "above 0 and up to 1" } else { "from 0 to 1" };
     Score::from_f64(value).map_err(|_| ConfigError { field, value: Value::Number(value), range })
 }
 
@@ -125,7 +129,7 @@ impl ConfigError {
         self.field
     }
 
-    /// The range it must lie in, in words: `0 to 1`.
+    /// The range it must lie in, in words: `from 0 to 1`.
     #[must_use]
     pub fn range(&self) -> &'static str {
         self.range

@@ -227,14 +227,6 @@ impl HaltRule {
         self.halt.as_ref()
     }
 
-    /// The mean of the last `window_size` scores, once there are so many; for
-    /// display beside the scores.
-    #[must_use]
-    pub fn window_mean(&self) -> Option<Quotient> {
-        (self.count >= self.window_size)
-            .then_some(Quotient { nanos: self.window_sum as i64, per: self.window_size })
-    }
-
     #[cold]
     #[inline]
     fn shut(&mut self, index: u64, reason: Reason) -> Decision {

@@ -112,7 +112,7 @@ fn out_of_range_configurations_name_field_value_and_range() {
     );
     for trend_threshold in [0.0, -0.0] {
         let error = HaltRule::new(&HaltConfig { trend_threshold, ..config() }).unwrap_err();
-        assert_eq!((error.field(), error.range()), ("trend_threshold", "above 0 to 1"));
+        assert_eq!((error.field(), error.range()), ("trend_threshold", "above 0 and up to 1"));
     }
     check(
         HaltConfig { window_size: 0, ..config() },

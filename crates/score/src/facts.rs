@@ -89,16 +89,19 @@ impl Facts {
 /// Compares the words of a claim with the passages, without a model.
 ///
 /// Coverage c is the weight of the claim's content words that stand in a
-/// passage over the weight of all of them; numbers, days, months and names
-/// weigh 2, other words 1, function words nothing. Words are compared by a
-/// light stem, numbers by value. Of all passages the one that covers most
-/// counts, and
+/// passage over the weight of all of them; values (numbers, days, months) and
+/// names weigh 2, other words 1, function words nothing. The topic's coverage t
+/// is the same without the values. Words are compared by a light stem, numbers
+/// by value. Of all passages the one that covers most counts; the first row
+/// that fits is the finding:
 ///
 /// | finding | when | score |
 /// | --- | --- | --- |
+/// | contradicted | t ≥ 2/3, and the two differ in a value of one kind, or just one of them is negated | 0.4 c |
 /// | supported | c ≥ 1/2 | 0.6 + 0.4 c |
-/// | contradicted | c ≥ 1/2, but the two differ in a number, day or month, or one of them is negated | 0.4 c |
-/// | unsupported | c < 1/2 | 0.5 + 0.2 c |
+/// | unsupported | else | 0.5 + 0.2 c |
+///
+/// No passage with any of the words is a c of 0, and no evidence.
 ///
 /// With the default limits one unsupported claim only warns, a run of them
 /// halts by the window, and a contradicted one halts at once.
@@ -120,11 +123,9 @@ impl Scorer for FactsScorer {
         let words = Words::read(claim.text);
         let known: Vec<Option<u32>> =
             words.content.iter().map(|word| self.facts.stems.get(&word.stem).copied()).collect();
-        let total: u32 = words.content.iter().map(|word| word.weight).sum();
+        let pairs = || words.content.iter().zip(&known);
         let covered = |passage: &Passage| -> u32 {
-            let pairs = words.content.iter().zip(&known);
-            let matched = pairs.filter(|(_, stem)| passage.has(**stem));
-            matched.map(|(word, _)| word.weight).sum()
+            pairs().filter(|(_, stem)| passage.has(**stem)).map(|(word, _)| word.weight).sum()
         };
         let mut best: Option<(u32, usize, &Passage)> = None;
         for (number, passage) in self.facts.passages.iter().enumerate() {
@@ -136,16 +137,22 @@ impl Scorer for FactsScorer {
         let Some((weight, number, passage)) = best else {
             return Ok(Scored { score: 0.5, evidence: None });
         };
+        let total: u32 = words.content.iter().map(|word| word.weight).sum();
         let coverage = f64::from(weight) / f64::from(total);
-        let (finding, score) = if coverage < 0.5 {
-            (Finding::Unsupported, 0.5 + 0.2 * coverage)
-        } else if words.negated != passage.negated || words.values_clash(passage) {
+        let topic = || pairs().filter(|(word, _)| word.kind.is_none());
+        let topic_total: u32 = topic().map(|(word, _)| word.weight).sum();
+        let topic_weight: u32 =
+            topic().filter(|(_, stem)| passage.has(**stem)).map(|(word, _)| word.weight).sum();
+        let on_topic = topic_total > 0 && 3 * topic_weight >= 2 * topic_total;
+        let differs = words.negated != passage.negated || words.values_clash(passage);
+        let (finding, score) = if on_topic && differs {
             (Finding::Contradicted, 0.4 * coverage)
-        } else {
+        } else if 2 * weight >= total {
             (Finding::Supported, 0.6 + 0.4 * coverage)
+        } else {
+            (Finding::Unsupported, 0.5 + 0.2 * coverage)
         };
-        let pairs = words.content.iter().zip(&known);
-        let unmatched = pairs.filter(|(_, stem)| !passage.has(**stem));
+        let unmatched = pairs().filter(|(_, stem)| !passage.has(**stem));
         let evidence = Evidence {
             finding,
             passage: number,

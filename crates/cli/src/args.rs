@@ -1,0 +1,123 @@
+//! The one table of commands and flags; help, man page and completions come
+//! from it.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// Decides, token by token, what a language model's output may leave.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 all was released, 1 a stream was halted or a replay differs, \
+    2 usage or bad input."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Pass a recorded stream through the gate
+    ///
+    /// Released text goes to stdout as it leaves, what was decided to stderr. On a terminal the
+    /// scores run along as a small graph.
+    Run(Run),
+    /// Decide a trace again and compare
+    Replay(Replay),
+    /// Read a policy and say what is wrong with it
+    Validate(Validate),
+    /// Print the JSON Schema of policies
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// The stream: SSE, JSON Lines of events, or plain text; `-` is stdin
+    #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The policy: .toml, .yaml, .yml or .json
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: PathBuf,
+    /// What is held to be true, for checks that score by `facts`: text or Markdown
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) facts: Option<PathBuf>,
+    /// A column of scores, one number a line, for checks that score by `host`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) scores: Option<PathBuf>,
+    /// How the stream is framed
+    #[arg(long, value_enum, default_value_t = Framing::Auto)]
+    pub(crate) framing: Framing,
+    /// Text for people, or JSON Lines for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Draw the scores and limits into this SVG file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) plot: Option<PathBuf>,
+    /// Write the trace, from which `replay` gives the same verdicts, to this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) trace: Option<PathBuf>,
+    /// Wait so long, in milliseconds, after each piece of text, to watch it as it would come
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub(crate) delay_ms: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Replay {
+    /// The trace; `-` is stdin
+    #[arg(value_name = "TRACE", value_hint = ValueHint::FilePath)]
+    pub(crate) trace: PathBuf,
+    /// Text for people, or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Validate {
+    /// The policy: .toml, .yaml, .yml or .json
+    #[arg(value_name = "POLICY", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: PathBuf,
+    /// Text for people, or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Framing {
+    /// By the first bytes
+    Auto,
+    /// Server-sent events
+    Sse,
+    /// One event's JSON a line
+    Jsonl,
+    /// Plain text, all of it content
+    Text,
+}
+
+impl From<Framing> for tidegate::Framing {
+    fn from(framing: Framing) -> Self {
+        match framing {
+            Framing::Auto => tidegate::Framing::Auto,
+            Framing::Sse => tidegate::Framing::Sse,
+            Framing::Jsonl => tidegate::Framing::JsonLines,
+            Framing::Text => tidegate::Framing::Text,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Files in, with errors that name them.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use tidegate::{Format, Notice, Policy, PolicyError};
+use tidegate_score::{FACTS_BYTES_MAX, Facts, HostScores};
+
+/// A policy file is read no further than this.
+const POLICY_BYTES_MAX: u64 = 1 << 20;
+/// A column of scores is read no further than this: some 100 million scores.
+const SCORES_BYTES_MAX: u64 = 1 << 30;
+
+/// Something the user gave cannot be used. Exit code 2.
+#[derive(Debug)]
+pub(crate) enum BadInput {
+    /// A file, and what is wrong with it.
+    File { path: PathBuf, what: String },
+    /// A policy that was read, and the place in it.
+    Policy(Box<PolicyFault>),
+    /// The flags do not go together.
+    Usage(String),
+}
+
+impl BadInput {
+    pub(crate) fn file(path: &Path, what: impl fmt::Display) -> BadInput {
+        BadInput::File { path: path.to_path_buf(), what: what.to_string() }
+    }
+}
+
+impl fmt::Display for BadInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadInput::File { path, what } => write!(f, "{}: {what}", path.display()),
+            BadInput::Policy(fault) => fault.fmt(f),
+            BadInput::Usage(what) => f.write_str(what),
+        }
+    }
+}
+
+/// The fault of a policy, ready to be drawn with its caret.
+#[derive(Debug)]
+pub(crate) struct PolicyFault {
+    error: PolicyError,
+    source: NamedSource<String>,
+}
+
+impl PolicyFault {
+    pub(crate) fn error(&self) -> &PolicyError {
+        &self.error
+    }
+
+    pub(crate) fn file(&self) -> &str {
+        self.source.name()
+    }
+}
+
+impl fmt::Display for PolicyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.error.message())
+    }
+}
+
+impl std::error::Error for PolicyFault {}
+
+impl Diagnostic for PolicyFault {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.error.help().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = LabeledSpan::new_with_span(None, self.error.span()?);
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+pub(crate) fn policy(path: &Path) -> Result<(Policy, Vec<Notice>), BadInput> {
+    let format = Format::from_path(path).ok_or_else(|| {
+        BadInput::file(path, "not a policy's name: expected `.toml`, `.yaml`, `.yml` or `.json`")
+    })?;
+    let text = text(path, POLICY_BYTES_MAX)?;
+    Policy::parse_with_notices(&text, format).map_err(|error| {
+        let source = NamedSource::new(path.display().to_string(), text);
+        BadInput::Policy(Box::new(PolicyFault { error, source }))
+    })
+}
+
+pub(crate) fn facts(path: &Path) -> Result<Facts, BadInput> {
+    let text = text(path, FACTS_BYTES_MAX as u64)?;
+    Facts::parse(&text).map_err(|error| BadInput::file(path, error))
+}
+
+pub(crate) fn scores(path: &Path) -> Result<HostScores, BadInput> {
+    let text = text(path, SCORES_BYTES_MAX)?;
+    HostScores::parse(&text).map_err(|error| BadInput::file(path, error))
+}
+
+fn text(path: &Path, bytes_max: u64) -> Result<String, BadInput> {
+    let mut bytes = Vec::new();
+    let mut limited = open(path)?.take(bytes_max + 1);
+    limited.read_to_end(&mut bytes).map_err(|error| BadInput::file(path, error))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(BadInput::file(path, format!("over {bytes_max} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        BadInput::file(path, format!("not UTF-8 at byte {at}"))
+    })
+}
+
+/// The file, or stdin for `-`.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, BadInput> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let opened = File::open(path).and_then(|file| {
+        // to open a directory succeeds, to read it fails later and less clearly
+        if file.metadata()?.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        Ok(file)
+    });
+    match opened {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) => Err(BadInput::file(path, error)),
+    }
+}

@@ -1,0 +1,494 @@
+//! The gate: text in, released text and verdicts out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tidegate_kernel::{Channel, Score};
+use tidegate_score::Segmenter;
+
+use crate::ledger::{Input, Judged, Ledger, Outcome};
+use crate::policy::{Policy, PolicyError, Source, Unit};
+use crate::trace::Record;
+use crate::verdict::{Halted, Verdict};
+use crate::words::Answer;
+
+/// Decides what of one response may leave.
+///
+/// It does no I/O. Text is pushed in; each call answers with a [`Step`]: what
+/// may leave now and what was decided. Scores it cannot know it asks for with
+/// [`Gate::next_request`], and whoever drives it answers with
+/// [`Gate::resolve`]. [`Driver`](crate::Driver) does that with the scorers of
+/// this project.
+///
+/// Each choice is a stream of its own: a halt shuts all its channels for good,
+/// and no other choice.
+#[derive(Debug)]
+pub struct Gate {
+    ledger: Ledger,
+    names: Vec<Arc<str>>,
+    claim_bytes_max: u64,
+    texts: BTreeMap<(u32, Channel), Text>,
+    requests: VecDeque<Request>,
+    /// Requests that were handed out and not answered.
+    asked: BTreeMap<u64, Asked>,
+    next_request: u64,
+    tracing: bool,
+    step: Step,
+    /// Kept to be used again; empty between calls.
+    outcomes: Vec<Outcome>,
+}
+
+/// The text of one channel that is still needed.
+#[derive(Debug)]
+struct Text {
+    /// What may yet be released, or is part of a claim that is still open.
+    kept: String,
+    /// Where `kept` begins in the channel's text, in bytes.
+    base: u64,
+    released: u64,
+    /// Finds claims, if a check wants them.
+    segmenter: Option<Segmenter>,
+    /// Where the next token of each source begins, in bytes.
+    tokens: BTreeMap<Source, u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    choice: u32,
+    channel: Channel,
+    check: usize,
+    claim: u64,
+}
+
+/// A claim that wants a score.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What to name in [`Gate::resolve`].
+    pub id: u64,
+    /// The choice.
+    pub choice: u32,
+    /// The channel.
+    pub channel: Channel,
+    /// The check that asks.
+    pub check: Arc<str>,
+    /// Who is to give the score.
+    pub source: Source,
+    /// The number of the claim, from 0.
+    pub index: u64,
+    /// Where the claim stands in the channel's text, in bytes.
+    pub span: Range<u64>,
+    /// The claim.
+    pub text: String,
+}
+
+/// What one call to the gate led to.
+#[derive(Debug, Default)]
+pub struct Step {
+    text: String,
+    releases: Vec<(u32, Channel, Range<usize>)>,
+    events: Vec<Event>,
+    records: Vec<Record>,
+}
+
+/// Text that may leave now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Release<'a> {
+    /// The choice.
+    pub choice: u32,
+    /// The channel.
+    pub channel: Channel,
+    /// The text, never empty and never ending inside a character.
+    pub text: &'a str,
+}
+
+/// Something the gate decided.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A token or claim was judged and passed.
+    Passed(Passed),
+    /// A check in shadow mode would have halted here.
+    Shadow(Halted),
+    /// Something went wrong that the policy allows.
+    Allowed(Halted),
+    /// A choice was halted.
+    Halted(Halted),
+}
+
+/// A token or claim that was judged and passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// The choice.
+    pub choice: u32,
+    /// The channel.
+    pub channel: Channel,
+    /// The check that judged.
+    pub check: Arc<str>,
+    /// The number of the token or claim, from 0.
+    pub index: u64,
+    /// Where it ends in the channel's text, in bytes.
+    pub end: u64,
+    /// Its score.
+    pub score: Score,
+    /// Whether the score is below the soft limit.
+    pub warn: bool,
+}
+
+impl Step {
+    /// What may leave now, in the order in which it may.
+    pub fn releases(&self) -> impl Iterator<Item = Release<'_>> {
+        self.releases.iter().map(|(choice, channel, range)| Release {
+            choice: *choice,
+            channel: *channel,
+            text: self.text.get(range.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// What was decided, in order.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// What belongs into the trace, in order; empty unless
+    /// [`Gate::record`] was called.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.releases.clear();
+        self.events.clear();
+        self.records.clear();
+    }
+
+    fn release(&mut self, choice: u32, channel: Channel, text: &str) {
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.releases.push((choice, channel, start..self.text.len()));
+    }
+}
+
+impl Gate {
+    /// A gate at the start of a response.
+    ///
+    /// # Errors
+    /// When a field of the policy is out of range, which no parsed policy is.
+    pub fn new(policy: &Policy) -> Result<Gate, PolicyError> {
+        let ledger = Ledger::new(policy)?;
+        Ok(Gate {
+            names: ledger.checks().iter().map(|check| check.name.as_str().into()).collect(),
+            ledger,
+            claim_bytes_max: u64::from(policy.limits.claim_bytes_max),
+            texts: BTreeMap::new(),
+            requests: VecDeque::new(),
+            asked: BTreeMap::new(),
+            next_request: 0,
+            tracing: false,
+            step: Step::default(),
+            outcomes: Vec::new(),
+        })
+    }
+
+    /// From here on every [`Step`] carries its records for a trace.
+    pub fn record(&mut self) {
+        self.tracing = true;
+    }
+
+    /// What is decided of a choice so far.
+    #[must_use]
+    pub fn verdict(&self, choice: u32) -> Verdict {
+        self.ledger.verdict(choice)
+    }
+
+    /// Whether a choice that came was halted.
+    #[must_use]
+    pub fn is_halted(&self, choice: u32) -> bool {
+        self.ledger.is_shut(choice)
+    }
+
+    /// Takes the next piece of a channel's text.
+    pub fn push(&mut self, choice: u32, channel: Channel, text: &str) -> &Step {
+        self.step.clear();
+        if text.is_empty() || self.ledger.is_shut(choice) {
+            return &self.step;
+        }
+        let mut entry = self.texts.remove(&(choice, channel)).unwrap_or_else(|| {
+            let mut watching = self.ledger.checks().iter().filter(|check| check.watches(channel));
+            let claims = watching.any(|check| check.score.unit() == Unit::Claim);
+            Text::new(claims.then(|| Segmenter::new(self.claim_bytes_max)))
+        });
+        let mut claims = Vec::new();
+        if let Some(segmenter) = &mut entry.segmenter {
+            segmenter.push(text, &mut |end| claims.push(end));
+        }
+        if self.apply(Input::Delta { choice, channel, bytes: text.len() as u64, claims }) {
+            entry.kept.push_str(text);
+            self.texts.insert((choice, channel), entry);
+        }
+        self.follow();
+        self.forget(choice, channel);
+        &self.step
+    }
+
+    /// Scores the next token, of so many bytes, for all checks that judge
+    /// tokens by this source on the channel.
+    ///
+    /// The text must have been pushed; bytes beyond it do not count. A token
+    /// that ends inside a character leaves that character to the next one.
+    pub fn push_token(
+        &mut self,
+        choice: u32,
+        channel: Channel,
+        source: Source,
+        bytes: u64,
+        answer: impl Into<Answer>,
+    ) -> &Step {
+        self.step.clear();
+        let answer = answer.into();
+        let Some(entry) = self.texts.get_mut(&(choice, channel)) else { return &self.step };
+        let total = entry.base + entry.kept.len() as u64;
+        let at = entry.tokens.entry(source).or_insert(0);
+        *at = at.saturating_add(bytes).min(total);
+        let inside = usize::try_from(at.saturating_sub(entry.base)).unwrap_or(usize::MAX);
+        let end = entry.base + entry.kept.floor_char_boundary(inside) as u64;
+        let checks = self.ledger.checks().clone();
+        for (check, _) in checks.iter().enumerate().filter(|(_, check)| {
+            check.score.unit() == Unit::Token
+                && check.score.from == source
+                && check.watches(channel)
+        }) {
+            let answer = answer.clone();
+            self.apply(Input::Token { choice, channel, check, end, answer });
+            self.follow();
+        }
+        self.forget(choice, channel);
+        &self.step
+    }
+
+    /// The next claim that wants a score, if there is one.
+    pub fn next_request(&mut self) -> Option<Request> {
+        self.requests.pop_front()
+    }
+
+    /// Answers a request. Answers may come in any order; claims are judged in
+    /// the order of the text. The first answer stands, and an answer that no
+    /// halted choice needs any more changes nothing.
+    ///
+    /// # Errors
+    /// When no request had that number.
+    pub fn resolve(&mut self, id: u64, answer: impl Into<Answer>) -> Result<&Step, UnknownRequest> {
+        self.step.clear();
+        if id >= self.next_request {
+            return Err(UnknownRequest { id });
+        }
+        if let Some(Asked { choice, channel, check, claim }) = self.asked.remove(&id) {
+            let answer = answer.into();
+            self.apply(Input::Score { choice, channel, check, claim, answer });
+            self.follow();
+            self.forget(choice, channel);
+        }
+        Ok(&self.step)
+    }
+
+    /// Something is wrong with the stream itself: `code` names it in one word,
+    /// such as `invalid_json`, `detail` says more. The policy says what it does.
+    pub fn fault(&mut self, code: &str, detail: &str) -> &Step {
+        self.step.clear();
+        self.apply(Input::Fault { code: code.to_string(), detail: detail.to_string() });
+        self.follow();
+        &self.step
+    }
+
+    /// A choice has ended. Its last claims are asked for; when they are
+    /// answered, all that may ever leave has left. Text that comes later is a
+    /// fault.
+    pub fn finish(&mut self, choice: u32) -> &Step {
+        self.step.clear();
+        let channels: Vec<Channel> = self.channels(choice).collect();
+        for channel in &channels {
+            let mut claims = Vec::new();
+            let entry = self.texts.get_mut(&(choice, *channel));
+            if let Some(segmenter) = entry.and_then(|entry| entry.segmenter.as_mut()) {
+                segmenter.finish(&mut |end| claims.push(end));
+            }
+            if !claims.is_empty() {
+                self.apply(Input::Delta { choice, channel: *channel, bytes: 0, claims });
+                self.follow();
+            }
+        }
+        self.apply(Input::Finish { choice });
+        self.follow();
+        for channel in channels {
+            self.forget(choice, channel);
+        }
+        &self.step
+    }
+
+    /// [`Gate::finish`] for every choice that has text: the stream has ended.
+    pub fn finish_all(&mut self, mut on_step: impl FnMut(&Step)) {
+        let mut choices: Vec<u32> = self.texts.keys().map(|(choice, _)| *choice).collect();
+        choices.dedup();
+        for choice in choices {
+            on_step(self.finish(choice));
+        }
+    }
+
+    fn channels(&self, choice: u32) -> impl Iterator<Item = Channel> {
+        let all = (choice, Channel::Content)..=(choice, Channel::Tool(u32::MAX));
+        self.texts.range(all).map(|((_, channel), _)| *channel)
+    }
+
+    /// Puts one input to the ledger. Whether it took in the text, of a delta.
+    fn apply(&mut self, input: Input) -> bool {
+        if self.tracing {
+            self.step.records.push(Record::of_input(&input, &self.names));
+        }
+        self.ledger.apply(input, &mut self.outcomes)
+    }
+
+    /// Does what the ledger decided.
+    fn follow(&mut self) {
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        for outcome in outcomes.drain(..) {
+            if self.tracing
+                && let Some(record) = Record::of_outcome(&outcome, &self.names)
+            {
+                self.step.records.push(record);
+            }
+            match outcome {
+                Outcome::Release { choice, channel, bytes } => {
+                    if let Some(entry) = self.texts.get_mut(&(choice, channel)) {
+                        let text = entry.release(bytes);
+                        self.step.release(choice, channel, text);
+                    }
+                }
+                Outcome::Ask { choice, channel, check, claim, span } => {
+                    self.ask(Asked { choice, channel, check, claim }, span);
+                }
+                Outcome::Judged(judged) => {
+                    let check = self.names.get(judged.check).cloned().unwrap_or_default();
+                    self.step.events.push(Event::Passed(judged.passed(check)));
+                }
+                Outcome::Shadow(halted) => {
+                    // it has nothing more to decide on this channel
+                    self.withdraw_of(&halted);
+                    self.step.events.push(Event::Shadow(halted));
+                }
+                Outcome::Allowed(halted) => {
+                    if halted.code == "hold_overflow" {
+                        self.withdraw_of(&halted);
+                    }
+                    self.step.events.push(Event::Allowed(halted));
+                }
+                Outcome::Halt(halted) => {
+                    let choice = halted.choice;
+                    self.texts.retain(|(of, _), _| *of != choice);
+                    self.withdraw(|request| request.choice == choice);
+                    self.step.events.push(Event::Halted(halted));
+                }
+            }
+        }
+        self.outcomes = outcomes;
+    }
+
+    /// Hands a claim out to be scored.
+    fn ask(&mut self, asked: Asked, span: Range<u64>) {
+        let Asked { choice, channel, check: number, claim } = asked;
+        let Some(entry) = self.texts.get(&(choice, channel)) else { return };
+        let Some(check) = self.ledger.checks().get(number) else { return };
+        let id = self.next_request;
+        self.next_request += 1;
+        self.asked.insert(id, asked);
+        self.requests.push_back(Request {
+            id,
+            choice,
+            channel,
+            check: self.names.get(number).cloned().unwrap_or_default(),
+            source: check.score.from,
+            index: claim,
+            text: entry.slice(&span).to_string(),
+            span,
+        });
+    }
+
+    /// Takes back what a check asked on the channel where it has let go.
+    fn withdraw_of(&mut self, halted: &Halted) {
+        let check = self.names.iter().position(|name| **name == *halted.check);
+        self.withdraw(|asked| {
+            Some(asked.check) == check
+                && asked.choice == halted.choice
+                && Some(asked.channel) == halted.channel
+        });
+    }
+
+    /// Takes back requests whose answers nobody waits for any more.
+    fn withdraw(&mut self, of: impl Fn(&Asked) -> bool) {
+        let asked = &mut self.asked;
+        asked.retain(|_, request| !of(request));
+        self.requests.retain(|request| asked.contains_key(&request.id));
+    }
+
+    /// Lets go of text that is released and part of no open claim.
+    fn forget(&mut self, choice: u32, channel: Channel) {
+        if let Some(entry) = self.texts.get_mut(&(choice, channel)) {
+            entry.forget();
+        }
+    }
+}
+
+impl Text {
+    fn new(segmenter: Option<Segmenter>) -> Text {
+        let tokens = BTreeMap::new();
+        Text { kept: String::new(), base: 0, released: 0, segmenter, tokens }
+    }
+
+    fn slice(&self, span: &Range<u64>) -> &str {
+        let start = span.start.saturating_sub(self.base) as usize;
+        let end = span.end.saturating_sub(self.base) as usize;
+        self.kept.get(start..end).unwrap_or_default()
+    }
+
+    /// The next so many bytes, which are released now.
+    fn release(&mut self, bytes: u64) -> &str {
+        let start = self.released;
+        self.released += bytes;
+        self.slice(&(start..self.released))
+    }
+
+    fn forget(&mut self) {
+        let open = self.segmenter.as_ref().map_or(u64::MAX, Segmenter::open_claim);
+        let needed = self.released.min(open);
+        let done = needed.saturating_sub(self.base) as usize;
+        if done == self.kept.len() {
+            self.kept.clear();
+        } else if done > 0 {
+            self.kept.drain(..done);
+        }
+        self.base = self.base.max(needed);
+    }
+}
+
+impl Judged {
+    fn passed(self, check: Arc<str>) -> Passed {
+        let Judged { choice, channel, index, end, score, warn, .. } = self;
+        Passed { choice, channel, check, index, end, score, warn }
+    }
+}
+
+/// No request had this number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownRequest {
+    id: u64,
+}
+
+impl fmt::Display for UnknownRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there was no request `{}`", self.id)
+    }
+}
+
+impl std::error::Error for UnknownRequest {}

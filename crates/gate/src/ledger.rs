@@ -1,0 +1,642 @@
+//! Who may release what, in numbers only: offsets, scores, halts.
+//!
+//! The ledger never sees a character of text. All that decides comes in as
+//! [`Input`] and all that is decided goes out as [`Outcome`], so that a trace,
+//! which holds just these, gives the same verdicts again (P8).
+//!
+//! # How a release is found
+//!
+//! On each channel every enforcing check has a *bound*: how far it lets text
+//! go. What is released is the least of the bounds. A check whose rule has
+//! halted has its bound fixed for good. The stream is halted as soon as it is
+//! sure that no other check holds an earlier halt: when every other check of
+//! the channel is past that bound or has halted too. So the halt that counts is
+//! the first in the text, not the first to be computed, and cannot depend on
+//! how the text was cut or which scorer was quicker (P2).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+
+use tidegate_kernel::{Channel, ConfigError, Decision, HaltRule};
+use tidegate_score::{ClaimEnd, ScoreError};
+
+use crate::policy::{HaltCheck, Limits, Mode, OnError, Policy, PolicyError, Unit};
+use crate::verdict::{Halted, Verdict, value_and_limit};
+use crate::words::Answer;
+
+/// What is wrong with the stream itself goes by this name in verdicts.
+pub(crate) const STREAM: &str = "stream";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Input {
+    /// So much text came, and with it these claims ended.
+    Delta { choice: u32, channel: Channel, bytes: u64, claims: Vec<ClaimEnd> },
+    /// The answer to an [`Outcome::Ask`].
+    Score { choice: u32, channel: Channel, check: usize, claim: u64, answer: Answer },
+    /// The next token of a check that judges tokens, and its score.
+    Token { choice: u32, channel: Channel, check: usize, end: u64, answer: Answer },
+    /// Something is wrong with the stream itself.
+    Fault { code: String, detail: String },
+    /// A choice has ended.
+    Finish { choice: u32 },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// So much more of the channel's text may leave.
+    Release { choice: u32, channel: Channel, bytes: u64 },
+    /// This claim wants a score.
+    Ask { choice: u32, channel: Channel, check: usize, claim: u64, span: Range<u64> },
+    /// A token or claim was judged and passed.
+    Judged(Judged),
+    /// A check that has no say would have halted here.
+    Shadow(Halted),
+    /// Something went wrong that the policy allows.
+    Allowed(Halted),
+    /// A choice is halted.
+    Halt(Halted),
+}
+
+/// A token or claim passed a check.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Judged {
+    pub(crate) choice: u32,
+    pub(crate) channel: Channel,
+    pub(crate) check: usize,
+    pub(crate) index: u64,
+    pub(crate) end: u64,
+    pub(crate) score: tidegate_kernel::Score,
+    /// The score is below the soft limit.
+    pub(crate) warn: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    checks: Arc<[HaltCheck]>,
+    /// The rule of each check, fresh.
+    rules: Vec<HaltRule>,
+    limits: Limits,
+    on_fault: OnError,
+    choices: BTreeMap<u32, Choice>,
+    /// Faults of deltas that were reported, with their choice.
+    noted: BTreeSet<(&'static str, u32)>,
+    /// A fault of the stream shuts choices that have not come yet as well.
+    shut: Option<Halted>,
+}
+
+#[derive(Debug, Default)]
+struct Choice {
+    halted: Option<Box<Halted>>,
+    finished: bool,
+    lanes: BTreeMap<Channel, Lane>,
+}
+
+/// One channel of one choice.
+#[derive(Debug)]
+struct Lane {
+    /// Bytes that came.
+    total: u64,
+    /// Bytes that left.
+    released: u64,
+    /// Claims that were found, the blank ones not counted.
+    claims: u64,
+    /// Where the last claim that was found ends.
+    claimed: u64,
+    watchers: Vec<Watcher>,
+}
+
+/// One check on one channel.
+#[derive(Debug)]
+struct Watcher {
+    check: usize,
+    rule: HaltRule,
+    /// How far the text is judged, or needs no judgement.
+    cleared: u64,
+    /// Claims that are not judged yet, first to last.
+    waiting: VecDeque<Waiting>,
+    /// The number of the next token.
+    tokens: u64,
+    /// Why it lets nothing more pass.
+    stuck: Option<Box<Halted>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    /// The claim's number; `None` for a blank one, which needs no score.
+    claim: Option<u64>,
+    end: u64,
+    answer: Option<Answer>,
+}
+
+/// One token or claim before its judge.
+#[derive(Clone, Copy)]
+struct Judging {
+    choice: u32,
+    channel: Channel,
+    index: u64,
+    start: u64,
+    end: u64,
+}
+
+impl Ledger {
+    /// # Errors
+    /// When a field of the policy is out of range.
+    pub(crate) fn new(policy: &Policy) -> Result<Ledger, PolicyError> {
+        policy.validate()?;
+        let checks = policy.running();
+        let rules: Result<_, ConfigError> =
+            checks.iter().map(|check| HaltRule::new(&check.config())).collect();
+        Ok(Ledger {
+            rules: rules.map_err(|error| PolicyError::without_place(error.to_string()))?,
+            checks,
+            limits: policy.limits,
+            on_fault: policy.stream.on_fault,
+            choices: BTreeMap::new(),
+            noted: BTreeSet::new(),
+            shut: None,
+        })
+    }
+
+    /// The checks that run, in the order of the policy; `check` in inputs and
+    /// outcomes counts in it.
+    pub(crate) fn checks(&self) -> &Arc<[HaltCheck]> {
+        &self.checks
+    }
+
+    pub(crate) fn verdict(&self, choice: u32) -> Verdict {
+        let halted = match self.choices.get(&choice) {
+            Some(choice) => choice.halted.clone(),
+            None => self.shut.as_ref().map(|shut| Box::new(Halted { choice, ..shut.clone() })),
+        };
+        halted.map_or(Verdict::Open, Verdict::Halted)
+    }
+
+    /// Whether the choice came and was halted, so that its text is moot.
+    pub(crate) fn is_shut(&self, choice: u32) -> bool {
+        self.choices.get(&choice).is_some_and(|choice| choice.halted.is_some())
+    }
+
+    /// Takes one input and appends what follows from it; for a delta, says
+    /// whether its text was taken in. An input that no open choice waits for
+    /// changes nothing.
+    pub(crate) fn apply(&mut self, input: Input, out: &mut Vec<Outcome>) -> bool {
+        match input {
+            Input::Delta { choice, channel, bytes, claims } => {
+                return self.delta(choice, channel, bytes, &claims, out);
+            }
+            Input::Score { choice, channel, check, claim, answer } => {
+                self.on_lane(choice, channel, out, |lane, checks, out| {
+                    lane.score(checks, (choice, channel), check, claim, answer, out);
+                });
+            }
+            Input::Token { choice, channel, check, end, answer } => {
+                self.on_lane(choice, channel, out, |lane, checks, out| {
+                    lane.token(checks, (choice, channel), check, end, answer, out);
+                });
+            }
+            Input::Fault { code, detail } => self.fault(&code, &detail, out),
+            Input::Finish { choice } => self.finish(choice, out),
+        }
+        false
+    }
+
+    fn delta(
+        &mut self,
+        number: u32,
+        channel: Channel,
+        bytes: u64,
+        claims: &[ClaimEnd],
+        out: &mut Vec<Outcome>,
+    ) -> bool {
+        if !self.choices.contains_key(&number) {
+            if self.choices.len() >= self.limits.choices_max as usize {
+                let detail =
+                    format!("choice {number} is one more than {}", self.limits.choices_max);
+                self.fault_once("too_many_choices", 0, &detail, out);
+                return false;
+            }
+            let mut choice = Choice::default();
+            if let Some(shut) = &self.shut {
+                let halted = Halted { choice: number, ..shut.clone() };
+                out.push(Outcome::Halt(halted.clone()));
+                choice.halted = Some(Box::new(halted));
+            }
+            self.choices.insert(number, choice);
+        }
+        let Some(choice) = self.choices.get_mut(&number) else { return false };
+        if choice.halted.is_some() {
+            return false;
+        }
+        if choice.finished {
+            let detail = format!("text on {channel} of choice {number}");
+            self.fault_once("delta_after_finish", number, &detail, out);
+            return false;
+        }
+        if !choice.lanes.contains_key(&channel) {
+            let is_tool = |channel: &Channel| matches!(channel, Channel::Tool(_));
+            let tools = choice.lanes.keys().filter(|channel| is_tool(channel)).count();
+            if is_tool(&channel) && tools >= self.limits.tools_max as usize {
+                let detail = format!("{channel} is one more than {}", self.limits.tools_max);
+                self.fault_once("too_many_tools", number, &detail, out);
+                return false;
+            }
+            choice.lanes.insert(channel, Lane::new(&self.checks, &self.rules, channel));
+        }
+        let Some(lane) = choice.lanes.get_mut(&channel) else { return false };
+        lane.refuse_overflow(&self.checks, (number, channel), self.limits.hold_bytes_max, out);
+        lane.total += bytes;
+        for claim in claims {
+            lane.claim(&self.checks, (number, channel), *claim, out);
+        }
+        choice.settle(&self.checks, number, channel, out);
+        choice.halted.is_none()
+    }
+
+    /// Does something to a lane that is open and then settles it.
+    fn on_lane(
+        &mut self,
+        number: u32,
+        channel: Channel,
+        out: &mut Vec<Outcome>,
+        work: impl FnOnce(&mut Lane, &[HaltCheck], &mut Vec<Outcome>),
+    ) {
+        let Some(choice) = self.choices.get_mut(&number) else { return };
+        let Some(lane) = choice.lanes.get_mut(&channel) else { return };
+        work(lane, &self.checks, out);
+        choice.settle(&self.checks, number, channel, out);
+    }
+
+    fn finish(&mut self, number: u32, out: &mut Vec<Outcome>) {
+        let Some(choice) = self.choices.get_mut(&number) else { return };
+        if choice.finished || choice.halted.is_some() {
+            return;
+        }
+        choice.finished = true;
+        let channels: Vec<Channel> = choice.lanes.keys().copied().collect();
+        for channel in channels {
+            // a halt on an earlier channel has closed the later ones
+            let Some(lane) = choice.lanes.get_mut(&channel) else { return };
+            lane.finish(&self.checks, (number, channel), out);
+            choice.settle(&self.checks, number, channel, out);
+        }
+    }
+
+    /// A fault that every further delta would repeat: how many there are
+    /// depends on how the text was cut.
+    fn fault_once(
+        &mut self,
+        code: &'static str,
+        choice: u32,
+        detail: &str,
+        out: &mut Vec<Outcome>,
+    ) {
+        if self.noted.insert((code, choice)) {
+            self.fault(code, detail, out);
+        }
+    }
+
+    fn fault(&mut self, code: &str, detail: &str, out: &mut Vec<Outcome>) {
+        let halted = Halted {
+            check: STREAM.to_string(),
+            code: code.to_string(),
+            choice: 0,
+            channel: None,
+            index: None,
+            start: None,
+            end: None,
+            value: None,
+            limit: None,
+            reason: format!("{code} ({detail})"),
+        };
+        if self.on_fault == OnError::Allow {
+            out.push(Outcome::Allowed(halted));
+            return;
+        }
+        if self.shut.is_some() {
+            return;
+        }
+        if self.choices.is_empty() {
+            self.choices.insert(0, Choice::default());
+        }
+        for (number, choice) in &mut self.choices {
+            if choice.halted.is_none() {
+                choice.halt(Halted { choice: *number, ..halted.clone() }, out);
+            }
+        }
+        self.shut = Some(halted);
+    }
+}
+
+impl Choice {
+    /// Releases what the checks of a channel agree on, and halts if the first
+    /// of their halts is known.
+    fn settle(
+        &mut self,
+        checks: &[HaltCheck],
+        choice: u32,
+        channel: Channel,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(lane) = self.lanes.get_mut(&channel) else { return };
+        let bound = lane.bound(checks);
+        if bound > lane.released {
+            out.push(Outcome::Release { choice, channel, bytes: bound - lane.released });
+            lane.released = bound;
+        }
+        let at_its_end = self.finished && bound == lane.total;
+        let enforcing = || lane.watchers.iter().filter(|watcher| watcher.enforces(checks));
+        let decided = |watcher: &Watcher| {
+            watcher.stuck.is_some() || watcher.bound(checks, lane.total) > bound || at_its_end
+        };
+        let first = enforcing().find_map(|watcher| {
+            watcher.stuck.as_ref().filter(|_| watcher.bound(checks, lane.total) == bound)
+        });
+        if let Some(halted) = first
+            && enforcing().all(decided)
+        {
+            let halted = Halted::clone(halted);
+            self.halt(halted, out);
+        }
+    }
+
+    fn halt(&mut self, halted: Halted, out: &mut Vec<Outcome>) {
+        self.lanes.clear();
+        self.halted = Some(Box::new(halted.clone()));
+        out.push(Outcome::Halt(halted));
+    }
+}
+
+type At = (u32, Channel);
+
+impl Lane {
+    fn new(checks: &[HaltCheck], rules: &[HaltRule], channel: Channel) -> Lane {
+        let numbered = checks.iter().zip(rules).enumerate();
+        let watching = numbered.filter(|(_, (check, _))| check.watches(channel));
+        let watchers = watching.map(|(number, (_, rule))| Watcher::new(number, rule.clone()));
+        let watchers = watchers.collect();
+        Lane { total: 0, released: 0, claims: 0, claimed: 0, watchers }
+    }
+
+    fn bound(&self, checks: &[HaltCheck]) -> u64 {
+        let enforcing = self.watchers.iter().filter(|watcher| watcher.enforces(checks));
+        let bounds = enforcing.map(|watcher| watcher.bound(checks, self.total));
+        bounds.min().unwrap_or(self.total)
+    }
+
+    /// Fails the checks that keep back more than they may. Looked at before new
+    /// text is added, so that the size of one delta does not matter: whoever
+    /// gives the scores has had the chance to answer for all earlier text.
+    fn refuse_overflow(
+        &mut self,
+        checks: &[HaltCheck],
+        (choice, channel): At,
+        hold_bytes_max: u32,
+        out: &mut Vec<Outcome>,
+    ) {
+        let bound = self.bound(checks);
+        for watcher in &mut self.watchers {
+            let Some(check) = checks.get(watcher.check) else { continue };
+            // a check without a say holds no text, but its questions wait too
+            let start = if check.mode == Mode::Shadow { watcher.cleared } else { bound };
+            let held = self.total - start;
+            let holds = watcher.bound(checks, self.total) <= start;
+            if held <= u64::from(hold_bytes_max) || !holds || watcher.stuck.is_some() {
+                continue;
+            }
+            let halted = Halted {
+                check: check.name.clone(),
+                code: "hold_overflow".to_string(),
+                choice,
+                channel: Some(channel),
+                index: Some(watcher.next_index(self.claims)),
+                start: Some(start),
+                end: Some(self.total),
+                value: Some(held as f64),
+                limit: Some(f64::from(hold_bytes_max)),
+                reason: format!("hold_overflow ({held} > {hold_bytes_max} bytes)"),
+            };
+            match check.score.on_error {
+                OnError::Halt => watcher.stick(check, start, halted, out),
+                OnError::Allow => {
+                    watcher.waiting.clear();
+                    watcher.cleared = self.total;
+                    out.push(Outcome::Allowed(halted));
+                }
+            }
+        }
+    }
+
+    fn claim(
+        &mut self,
+        checks: &[HaltCheck],
+        (choice, channel): At,
+        found: ClaimEnd,
+        out: &mut Vec<Outcome>,
+    ) {
+        let start = self.claimed;
+        let end = found.at.clamp(start, self.total.max(start));
+        self.claimed = end;
+        let claim = (!found.blank).then_some(self.claims);
+        self.claims += u64::from(!found.blank);
+        for watcher in &mut self.watchers {
+            let judges_claims =
+                checks.get(watcher.check).is_some_and(|check| check.score.unit() == Unit::Claim);
+            if !judges_claims || watcher.stuck.is_some() {
+                continue;
+            }
+            watcher.waiting.push_back(Waiting { claim, end, answer: None });
+            if let Some(claim) = claim {
+                let (check, span) = (watcher.check, start..end);
+                out.push(Outcome::Ask { choice, channel, check, claim, span });
+            }
+            watcher.judge_waiting(checks, (choice, channel), out);
+        }
+    }
+
+    fn score(
+        &mut self,
+        checks: &[HaltCheck],
+        at: At,
+        check: usize,
+        claim: u64,
+        answer: Answer,
+        out: &mut Vec<Outcome>,
+    ) {
+        let watcher = self.watchers.iter_mut().find(|watcher| watcher.check == check);
+        let Some(watcher) = watcher else { return };
+        let asked = watcher
+            .waiting
+            .iter_mut()
+            .find(|waiting| waiting.claim == Some(claim) && waiting.answer.is_none());
+        if let Some(waiting) = asked {
+            waiting.answer = Some(answer);
+            watcher.judge_waiting(checks, at, out);
+        }
+    }
+
+    fn token(
+        &mut self,
+        checks: &[HaltCheck],
+        (choice, channel): At,
+        check: usize,
+        end: u64,
+        answer: Answer,
+        out: &mut Vec<Outcome>,
+    ) {
+        let watcher = self.watchers.iter_mut().find(|watcher| watcher.check == check);
+        let Some(watcher) = watcher else { return };
+        if watcher.stuck.is_some() {
+            return;
+        }
+        let start = watcher.cleared;
+        let (index, end) = (watcher.tokens, end.clamp(start, self.total.max(start)));
+        watcher.tokens += 1;
+        watcher.judge(checks, Judging { choice, channel, index, start, end }, answer, out);
+    }
+
+    /// What was not scored by now never will be.
+    fn finish(&mut self, checks: &[HaltCheck], at: At, out: &mut Vec<Outcome>) {
+        let missing = || Answer::Error(ScoreError::Missing);
+        if self.claimed < self.total {
+            // the text's last claim was not reported: it counts as unscored
+            let end = self.total;
+            let claim = Some(self.claims);
+            for watcher in &mut self.watchers {
+                let unit = checks.get(watcher.check).map(|check| check.score.unit());
+                if unit == Some(Unit::Claim) && watcher.stuck.is_none() {
+                    watcher.waiting.push_back(Waiting { claim, end, answer: Some(missing()) });
+                    watcher.judge_waiting(checks, at, out);
+                }
+            }
+        }
+        for number in 0..self.watchers.len() {
+            let Some(watcher) = self.watchers.get(number) else { continue };
+            let unit = checks.get(watcher.check).map(|check| check.score.unit());
+            if unit == Some(Unit::Token) && watcher.cleared < self.total {
+                self.token(checks, at, watcher.check, self.total, missing(), out);
+            }
+        }
+    }
+}
+
+impl Watcher {
+    fn new(check: usize, rule: HaltRule) -> Watcher {
+        Watcher { check, rule, cleared: 0, waiting: VecDeque::new(), tokens: 0, stuck: None }
+    }
+
+    fn enforces(&self, checks: &[HaltCheck]) -> bool {
+        checks.get(self.check).is_some_and(|check| check.mode == Mode::Enforce)
+    }
+
+    /// How far the check lets text go.
+    fn bound(&self, checks: &[HaltCheck], total: u64) -> u64 {
+        let holds = checks.get(self.check).is_none_or(|check| check.score.hold);
+        if holds || self.stuck.is_some() {
+            return self.cleared;
+        }
+        self.waiting.front().map_or(total, |waiting| waiting.end)
+    }
+
+    /// The number of the first token or claim that is not judged.
+    fn next_index(&self, claims: u64) -> u64 {
+        let waiting = self.waiting.iter().find_map(|waiting| waiting.claim);
+        waiting.unwrap_or(if self.tokens > 0 { self.tokens } else { claims })
+    }
+
+    fn judge_waiting(
+        &mut self,
+        checks: &[HaltCheck],
+        (choice, channel): At,
+        out: &mut Vec<Outcome>,
+    ) {
+        while self.stuck.is_none()
+            && let Some(front) = self.waiting.front_mut()
+        {
+            let (end, start) = (front.end, self.cleared);
+            match (front.claim, front.answer.take()) {
+                (None, _) => self.cleared = end.max(start),
+                (Some(index), Some(answer)) => {
+                    let judging = Judging { choice, channel, index, start, end };
+                    self.judge(checks, judging, answer, out);
+                }
+                (Some(_), None) => return,
+            }
+            self.waiting.pop_front();
+        }
+    }
+
+    fn judge(&mut self, checks: &[HaltCheck], at: Judging, answer: Answer, out: &mut Vec<Outcome>) {
+        let Some(check) = checks.get(self.check) else { return };
+        let allows = check.score.on_error == OnError::Allow;
+        let halted = |code: &str, value, limit, reason| Halted {
+            check: check.name.clone(),
+            code: code.to_string(),
+            choice: at.choice,
+            channel: Some(at.channel),
+            index: Some(at.index),
+            start: Some(at.start),
+            end: Some(at.end),
+            value,
+            limit,
+            reason,
+        };
+        let score = match answer {
+            Answer::Score(score) => Ok(score),
+            Answer::Invalid(invalid) if allows => {
+                let reason = format!("invalid_score ({invalid})");
+                out.push(Outcome::Allowed(halted("invalid_score", None, None, reason)));
+                self.cleared = at.end;
+                return;
+            }
+            Answer::Invalid(invalid) => Err(invalid),
+            Answer::Error(error) => {
+                let code = error.code();
+                let halted = halted(code, None, None, format!("{code} ({error})"));
+                if allows {
+                    out.push(Outcome::Allowed(halted));
+                    self.cleared = at.end;
+                } else {
+                    self.stick(check, at.end, halted, out);
+                }
+                return;
+            }
+        };
+        let decision = self.rule.push_score(score);
+        match (score, self.rule.halt()) {
+            (Ok(score), None) => {
+                self.cleared = at.end;
+                out.push(Outcome::Judged(Judged {
+                    choice: at.choice,
+                    channel: at.channel,
+                    check: self.check,
+                    index: at.index,
+                    end: at.end,
+                    score,
+                    warn: decision == Decision::Warn,
+                }));
+            }
+            (_, halt) => {
+                // an invalid score always halts the rule
+                let Some(halt) = halt else { return };
+                let (value, limit) = value_and_limit(&halt.reason);
+                let code = halt.reason.code().as_str();
+                let halted = halted(code, value, limit, halt.reason.to_string());
+                self.stick(check, at.end, halted, out);
+            }
+        }
+    }
+
+    /// From here on the check lets nothing pass, or would not.
+    fn stick(&mut self, check: &HaltCheck, end: u64, halted: Halted, out: &mut Vec<Outcome>) {
+        if check.mode == Mode::Shadow {
+            out.push(Outcome::Shadow(halted.clone()));
+        }
+        if !check.score.hold {
+            // what halts was shown as it came
+            self.cleared = end;
+        }
+        self.waiting.clear();
+        self.stuck = Some(Box::new(halted));
+    }
+}

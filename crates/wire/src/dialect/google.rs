@@ -1,0 +1,192 @@
+//! Google generateContent.
+//!
+//! A function call comes whole, with its arguments as JSON, or in pieces. The
+//! pieces name a path each and are written as lines, so that nothing is lost:
+//!
+//! ```text
+//! $.operations[0].action: add
+//! $.operations[0].price: 0.5
+//! ```
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tidegate_kernel::Channel;
+
+use super::anthropic::is_empty_object;
+use super::logprobs::fit;
+use crate::decoder::{Read, Top};
+use crate::field::{Place, Word};
+use crate::item::TokenLogprob;
+use crate::voice::Voice;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Candidate<'a> {
+    index: Option<u32>,
+    #[serde(borrow, default)]
+    content: Option<Content<'a>>,
+    #[serde(borrow, default, rename = "finishReason")]
+    finish_reason: Word<'a>,
+    #[serde(borrow, default, rename = "logprobsResult")]
+    logprobs: Option<LogprobsResult<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Content<'a> {
+    #[serde(borrow, default)]
+    parts: Option<Vec<Part<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part<'a> {
+    #[serde(borrow, default)]
+    text: Place<'a>,
+    thought: Option<bool>,
+    #[serde(borrow, default, rename = "functionCall")]
+    function_call: Option<FunctionCall<'a>>,
+    #[serde(borrow, default, rename = "executableCode")]
+    executable_code: Option<Code<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Code<'a> {
+    #[serde(borrow, default)]
+    code: Place<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FunctionCall<'a> {
+    #[serde(borrow, default)]
+    name: Word<'a>,
+    #[serde(borrow, default)]
+    args: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "partialArgs")]
+    partial_args: Option<Vec<PartialArg<'a>>>,
+    #[serde(rename = "willContinue")]
+    will_continue: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PartialArg<'a> {
+    #[serde(borrow, default, rename = "jsonPath")]
+    path: Word<'a>,
+    #[serde(borrow, default, rename = "stringValue")]
+    string: Place<'a>,
+    #[serde(borrow, default, rename = "numberValue")]
+    number: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "boolValue")]
+    boolean: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "nullValue")]
+    null: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LogprobsResult<'a> {
+    #[serde(borrow, default, rename = "chosenCandidates")]
+    chosen: Vec<Chosen<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Chosen<'a> {
+    #[serde(borrow, default)]
+    token: Word<'a>,
+    #[serde(rename = "logProbability")]
+    logprob: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct PromptFeedback<'a> {
+    #[serde(borrow, default, rename = "blockReason")]
+    block_reason: Word<'a>,
+}
+
+pub(crate) fn say(top: &Top<'_>, voice: &mut Voice<'_>) -> Read {
+    for candidate in top.candidates.iter().flatten() {
+        candidate.say(voice);
+    }
+    let feedback = top.prompt_feedback.as_ref();
+    if let Some(reason) = feedback.and_then(|feedback| feedback.block_reason.0.as_deref()) {
+        voice.provider_error(&format!("prompt blocked: {reason}"));
+    }
+    Ok(())
+}
+
+impl Candidate<'_> {
+    fn say(&self, voice: &mut Voice<'_>) {
+        let choice = self.index.unwrap_or(0);
+        let parts = self.content.as_ref().and_then(|content| content.parts.as_deref());
+        let parts = parts.unwrap_or_default();
+        let spoken = parts.iter().filter(|part| !part.text.as_str().is_empty()).count();
+        for part in parts {
+            let text = part.text.as_str();
+            if part.thought == Some(true) {
+                voice.delta(choice, Channel::Reasoning, text);
+            } else {
+                // with several texts in one event it is not said whose they are
+                let tokens = if spoken == 1 { self.tokens(text) } else { Vec::new() };
+                voice.delta_with(choice, Channel::Content, text, &tokens);
+            }
+            if let Some(call) = &part.function_call {
+                call.say(choice, voice);
+            }
+            if let Some(code) = &part.executable_code {
+                let key = next_call(voice);
+                voice.delta_on_tool(choice, key, code.code.as_str());
+            }
+        }
+        if let Some(reason) = self.finish_reason.0.as_deref() {
+            voice.finish(choice, reason);
+        }
+    }
+
+    fn tokens(&self, text: &str) -> Vec<TokenLogprob> {
+        let chosen = self.logprobs.iter().flat_map(|result| &result.chosen);
+        let tokens = chosen.filter_map(|chosen| {
+            Some(TokenLogprob { bytes: chosen.token.as_str().len(), logprob: chosen.logprob? })
+        });
+        fit(tokens.collect(), text)
+    }
+}
+
+fn next_call(voice: &mut Voice<'_>) -> u64 {
+    voice.memory.calls += 1;
+    voice.memory.calls
+}
+
+impl FunctionCall<'_> {
+    fn say(&self, choice: u32, voice: &mut Voice<'_>) {
+        // only the first piece of a call has its name
+        if self.name.0.is_some() || voice.memory.call.is_none() {
+            let key = next_call(voice);
+            voice.memory.call = Some((choice, String::new()));
+            voice.tool(choice, key);
+        }
+        let key = voice.memory.calls;
+        let args = self.args.map_or("", RawValue::get);
+        if !is_empty_object(args) {
+            voice.delta_on_tool(choice, key, args);
+        }
+        for arg in self.partial_args.iter().flatten() {
+            arg.say(choice, key, voice);
+        }
+        if self.will_continue != Some(true) {
+            voice.memory.call = None;
+        }
+    }
+}
+
+impl PartialArg<'_> {
+    fn say(&self, choice: u32, key: u64, voice: &mut Voice<'_>) {
+        let raw = self.number.or(self.boolean).or(self.null).map(RawValue::get);
+        let value = raw.unwrap_or_else(|| self.string.as_str());
+        let path = self.path.as_str();
+        let before = voice.memory.call.as_ref().map_or("", |(_, path)| path.as_str());
+        let mut text = String::new();
+        if path != before {
+            let gap = if before.is_empty() { "" } else { "\n" };
+            text = format!("{gap}{path}: ");
+            voice.memory.call = Some((choice, path.to_string()));
+        }
+        text.push_str(value);
+        voice.delta_on_tool(choice, key, &text);
+    }
+}
