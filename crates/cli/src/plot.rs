@@ -143,8 +143,8 @@ fn panel(
         // on the side that has room
         let (side, offset) =
             if x > last / 2.0 { (HPos::Right, -0.01 * last) } else { (HPos::Left, 0.01 * last) };
-        let style = ("sans-serif", 13).into_font().color(&HARD).pos(Pos::new(side, VPos::Top));
-        chart.draw_series([Text::new(format!("{kind}: {why}"), (x + offset, 0.99), style)])?;
+        let style = ("sans-serif", 13).into_font().color(&HARD).pos(Pos::new(side, VPos::Bottom));
+        chart.draw_series([Text::new(format!("{kind}: {why}"), (x + offset, 0.01), style)])?;
     }
     legend(&chart, check, last)
 }
@@ -183,7 +183,7 @@ fn legend<'a>(
         let style = ("sans-serif", 12).into_font().color(&color);
         root.draw(&Text::new(
             format!("— {text}"),
-            (x + 8 - base_x, top - 30 + 15 * row - base_y),
+            (x + 8 - base_x, top + 15 * row - base_y),
             style,
         ))?;
     }

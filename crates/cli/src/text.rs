@@ -1,7 +1,7 @@
 //! `--format text`: released text on stdout, what was decided on stderr, and on
 //! a terminal the scores as a small graph under the text.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Stderr, Stdout, Write};
 
 use tidegate::{Channel, Unit};
@@ -27,6 +27,9 @@ pub(crate) struct TextView {
     /// Whether the text written last ended its line.
     at_line_start: bool,
     graph: VecDeque<(f64, Mark)>,
+    /// How often a check let pass what the policy allows; the first is reported,
+    /// the rest are counted.
+    allowed: BTreeMap<(String, String), u64>,
 }
 
 /// The cursor of the live view: text is written above a line with the graph.
@@ -78,6 +81,7 @@ impl TextView {
             last: (0, Channel::Content),
             at_line_start: true,
             graph: VecDeque::new(),
+            allowed: BTreeMap::new(),
         }
     }
 
@@ -192,8 +196,8 @@ impl TextView {
             rows.push(("finding", finding_row));
         }
         if decision.kind == "halt" {
-            let bytes = decision.withheld_bytes;
-            rows.push(("withheld", format!("{bytes} bytes that had come, and all that follows")));
+            let bytes = count(decision.withheld_bytes, "byte");
+            rows.push(("withheld", format!("{bytes} that had come, and all that follows")));
         }
         rows
     }
@@ -265,6 +269,14 @@ impl View for TextView {
     }
 
     fn decided(&mut self, decision: &Decision<'_>) -> io::Result<()> {
+        if decision.kind == "allowed" {
+            let key = (decision.halted.check.clone(), decision.halted.code.clone());
+            let count = self.allowed.entry(key).or_insert(0);
+            *count += 1;
+            if *count > 1 {
+                return Ok(());
+            }
+        }
         self.lift()?;
         if let (Some(value), "hard_limit" | "window_avg") =
             (decision.halted.value, decision.halted.code.as_str())
@@ -283,17 +295,17 @@ impl View for TextView {
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
         self.lift()?;
         self.end_line()?;
-        let count = |n: u64, one: &str| match n {
-            1 => format!("1 {one}"),
-            n => format!("{n} {one}s"),
-        };
+        for ((check, code), times) in self.allowed.iter().filter(|(_, times)| **times > 1) {
+            let word = self.style.mark(Mark::Warn, "allowed");
+            writeln!(self.err, "{word} by `{check}`: {code}, {times} times in all")?;
+        }
         let mut line = format!(
             "released {}, {} judged, {}",
             count(summary.released_bytes, "byte"),
             count(summary.scores, "score"),
             count(summary.warnings, "warning"),
         );
-        if summary.scores_left > 0 {
+        if summary.scores_left > 0 && summary.halts == 0 {
             line = format!("{line}, {} of the column left over", summary.scores_left);
         }
         if summary.halts == 0 && !self.graph.is_empty() {
@@ -306,6 +318,10 @@ impl View for TextView {
         };
         writeln!(self.err, "{verdict}: {line}")
     }
+}
+
+fn count(n: u64, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
 fn bar(score: f64) -> &'static str {

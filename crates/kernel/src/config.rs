@@ -140,9 +140,9 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ConfigError { field, value, range } = self;
         match value {
-            Value::Number(x) => write!(f, "`{field}` is `{x}`: expected a number from {range}"),
+            Value::Number(x) => write!(f, "`{field}` is `{x}`: expected a number {range}"),
             Value::Count(n) => {
-                write!(f, "`{field}` is `{n}`: expected a whole number from {range}")
+                write!(f, "`{field}` is `{n}`: expected a whole number {range}")
             }
         }
     }

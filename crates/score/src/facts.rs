@@ -52,7 +52,8 @@ impl Facts {
             let passage = text.get(start..end.at as usize).unwrap_or_default().trim();
             start = end.at as usize;
             if !end.blank {
-                facts.add(passage);
+                // the mark of a list item or heading is no part of the passage
+                facts.add(passage.trim_start_matches(['-', '*', '#', '>', ' ']));
             }
         }
         if facts.passages.is_empty() {
@@ -221,9 +222,9 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Words and numbers: letters and digits, with `'`, `.` and `,` inside them.
+/// Words and numbers: letters and digits, with `'`, `.`, `,` and `:` inside them.
 fn tokens(text: &str) -> impl Iterator<Item = &str> {
-    let inner = |c: char| matches!(c, '\'' | '’' | '.' | ',');
+    let inner = |c: char| matches!(c, '\'' | '’' | '.' | ',' | ':');
     text.split(move |c: char| !c.is_alphanumeric() && !inner(c))
         .map(move |word| word.trim_matches(inner))
         .filter(|word| !word.is_empty())
