@@ -216,20 +216,36 @@ impl Gate {
         if text.is_empty() || self.ledger.is_shut(choice) {
             return &self.step;
         }
-        let mut entry = self.texts.remove(&(choice, channel)).unwrap_or_else(|| {
-            let mut watching = self.ledger.checks().iter().filter(|check| check.watches(channel));
-            let claims = watching.any(|check| check.score.unit() == Unit::Claim);
-            Text::new(claims.then(|| Segmenter::new(self.claim_bytes_max)))
-        });
+        let bytes = text.len() as u64;
+        if !self.ledger.checks().iter().any(|check| check.watches(channel)) {
+            self.apply(Input::Delta { choice, channel, bytes, claims: Vec::new() });
+            self.follow(text);
+            return &self.step;
+        }
+        let key = (choice, channel);
+        let mut fresh = None;
+        let entry = match self.texts.get_mut(&key) {
+            Some(entry) => entry,
+            None => fresh.insert(self.new_text(channel)),
+        };
         let mut claims = Vec::new();
         if let Some(segmenter) = &mut entry.segmenter {
             segmenter.push(text, &mut |end| claims.push(end));
         }
-        if self.apply(Input::Delta { choice, channel, bytes: text.len() as u64, claims }) {
-            entry.kept.push_str(text);
-            self.texts.insert((choice, channel), entry);
+        if self.apply(Input::Delta { choice, channel, bytes, claims }) {
+            match fresh {
+                Some(mut entry) => {
+                    entry.kept.push_str(text);
+                    self.texts.insert(key, entry);
+                }
+                None => {
+                    if let Some(entry) = self.texts.get_mut(&key) {
+                        entry.kept.push_str(text);
+                    }
+                }
+            }
         }
-        self.follow();
+        self.follow("");
         self.forget(choice, channel);
         &self.step
     }
@@ -263,7 +279,7 @@ impl Gate {
         }) {
             let answer = answer.clone();
             self.apply(Input::Token { choice, channel, check, end, answer });
-            self.follow();
+            self.follow("");
         }
         self.forget(choice, channel);
         &self.step
@@ -288,7 +304,7 @@ impl Gate {
         if let Some(Asked { choice, channel, check, claim }) = self.asked.remove(&id) {
             let answer = answer.into();
             self.apply(Input::Score { choice, channel, check, claim, answer });
-            self.follow();
+            self.follow("");
             self.forget(choice, channel);
         }
         Ok(&self.step)
@@ -299,7 +315,7 @@ impl Gate {
     pub fn fault(&mut self, code: &str, detail: &str) -> &Step {
         self.step.clear();
         self.apply(Input::Fault { code: code.to_string(), detail: detail.to_string() });
-        self.follow();
+        self.follow("");
         &self.step
     }
 
@@ -317,11 +333,11 @@ impl Gate {
             }
             if !claims.is_empty() {
                 self.apply(Input::Delta { choice, channel: *channel, bytes: 0, claims });
-                self.follow();
+                self.follow("");
             }
         }
         self.apply(Input::Finish { choice });
-        self.follow();
+        self.follow("");
         for channel in channels {
             self.forget(choice, channel);
         }
@@ -330,9 +346,7 @@ impl Gate {
 
     /// [`Gate::finish`] for every choice that has text: the stream has ended.
     pub fn finish_all(&mut self, mut on_step: impl FnMut(&Step)) {
-        let mut choices: Vec<u32> = self.texts.keys().map(|(choice, _)| *choice).collect();
-        choices.dedup();
-        for choice in choices {
+        for choice in self.ledger.choices() {
             on_step(self.finish(choice));
         }
     }
@@ -350,8 +364,15 @@ impl Gate {
         self.ledger.apply(input, &mut self.outcomes)
     }
 
-    /// Does what the ledger decided.
-    fn follow(&mut self) {
+    fn new_text(&self, channel: Channel) -> Text {
+        let mut watching = self.ledger.checks().iter().filter(|check| check.watches(channel));
+        let claims = watching.any(|check| check.score.unit() == Unit::Claim);
+        Text::new(claims.then(|| Segmenter::new(self.claim_bytes_max)))
+    }
+
+    /// Does what the ledger decided. `unwatched` is the text of a delta that no
+    /// check watches, which leaves as it came.
+    fn follow(&mut self, unwatched: &str) {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         for outcome in outcomes.drain(..) {
             if self.tracing
@@ -361,10 +382,11 @@ impl Gate {
             }
             match outcome {
                 Outcome::Release { choice, channel, bytes } => {
-                    if let Some(entry) = self.texts.get_mut(&(choice, channel)) {
-                        let text = entry.release(bytes);
-                        self.step.release(choice, channel, text);
-                    }
+                    let text = match self.texts.get_mut(&(choice, channel)) {
+                        Some(entry) => entry.release(bytes),
+                        None => unwatched,
+                    };
+                    self.step.release(choice, channel, text);
                 }
                 Outcome::Ask { choice, channel, check, claim, span } => {
                     self.ask(Asked { choice, channel, check, claim }, span);

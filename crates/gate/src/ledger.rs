@@ -177,6 +177,11 @@ impl Ledger {
         self.choices.get(&choice).is_some_and(|choice| choice.halted.is_some())
     }
 
+    /// The choices that came.
+    pub(crate) fn choices(&self) -> Vec<u32> {
+        self.choices.keys().copied().collect()
+    }
+
     /// Takes one input and appends what follows from it; for a delta, says
     /// whether its text was taken in. An input that no open choice waits for
     /// changes nothing.
