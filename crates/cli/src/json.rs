@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tidegate::Channel;
 use tidegate_score::Evidence;
 
-use crate::run::{Decision, Judged, Summary, View};
+use crate::view::{Decision, Judged, Summary, View};
 
 pub(crate) struct JsonView {
     out: Stdout,

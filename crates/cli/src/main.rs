@@ -8,6 +8,7 @@ mod replay;
 mod run;
 mod text;
 mod validate;
+mod view;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;

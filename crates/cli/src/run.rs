@@ -3,13 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidegate::{
-    Cause, Channel, Driver, Event, Halted, Policy, Record, Source, StreamDriver, Turn, Unit,
-};
+use tidegate::{Cause, Channel, Driver, Event, Halted, Policy, Record, Source, StreamDriver, Turn};
 use tidegate_score::{Claim, Evidence, FactsScorer, HostScores, ScoreError, Scored, Scorer};
 
 use crate::args::{self, Format};
@@ -17,47 +15,11 @@ use crate::input::{self, BadInput};
 use crate::json::JsonView;
 use crate::plot::{self, Point};
 use crate::text::TextView;
+use crate::view::{Decision, Judged, Summary, View};
 use crate::{Failure, Outcome};
 
 /// Points kept for the plot; a picture cannot show more.
 const POINTS_MAX: usize = 20_000;
-
-/// Where what happens is shown.
-pub(crate) trait View {
-    fn release(&mut self, choice: u32, channel: Channel, text: &str) -> io::Result<()>;
-    fn scored(&mut self, scored: &Judged<'_>) -> io::Result<()>;
-    fn decided(&mut self, decision: &Decision<'_>) -> io::Result<()>;
-    fn end(&mut self, summary: &Summary) -> io::Result<()>;
-}
-
-/// A token or claim that passed.
-pub(crate) struct Judged<'a> {
-    pub(crate) passed: &'a tidegate::Passed,
-    pub(crate) evidence: Option<&'a Evidence>,
-}
-
-/// A halt, or what is not one by the policy's word.
-pub(crate) struct Decision<'a> {
-    /// `halt`, `shadow` or `allowed`.
-    pub(crate) kind: &'static str,
-    pub(crate) halted: &'a Halted,
-    /// What the check judges, if it is a check of the policy.
-    pub(crate) unit: Option<Unit>,
-    /// The token or claim in question.
-    pub(crate) text: Option<&'a str>,
-    pub(crate) evidence: Option<&'a Evidence>,
-    /// Bytes that had come and will not leave.
-    pub(crate) withheld_bytes: u64,
-}
-
-#[derive(Default)]
-pub(crate) struct Summary {
-    pub(crate) halts: u64,
-    pub(crate) released_bytes: u64,
-    pub(crate) scores: u64,
-    pub(crate) warnings: u64,
-    pub(crate) scores_left: usize,
-}
 
 /// Text that came on a channel and has not left.
 #[derive(Default)]
@@ -278,10 +240,4 @@ impl Scorer for Column {
     fn score(&mut self, claim: &Claim<'_>) -> Result<Scored, ScoreError> {
         self.0.borrow_mut().score(claim)
     }
-}
-
-/// Whether people watch: released text and what is said of it go to the same
-/// terminal.
-pub(crate) fn is_watched() -> bool {
-    io::stdout().is_terminal() && io::stderr().is_terminal()
 }

@@ -8,8 +8,8 @@ use tidegate::{Channel, Unit};
 use tidegate_score::{Evidence, Finding};
 use unicode_width::UnicodeWidthChar;
 
-use crate::run::{Decision, Judged, Summary, View, is_watched};
 use crate::styled;
+use crate::view::{Decision, Judged, Summary, View, is_watched};
 
 /// How many of the last scores the graph shows.
 const GRAPH_SCORES: usize = 40;

@@ -324,6 +324,9 @@ impl Gate {
     /// fault.
     pub fn finish(&mut self, choice: u32) -> &Step {
         self.step.clear();
+        if self.ledger.is_shut(choice) {
+            return &self.step;
+        }
         let channels: Vec<Channel> = self.channels(choice).collect();
         for channel in &channels {
             let mut claims = Vec::new();
