@@ -266,6 +266,7 @@ fn a_column_that_ends_before_the_stream_is_a_missing_score() {
     assert_eq!(text_of(&events), "The first");
     let halt = events.iter().find(|event| event["event"] == "halt").unwrap();
     assert_eq!((&halt["check"], &halt["code"]), (&"tokens".into(), &"missing_score".into()));
+    assert_eq!(halt["text"], " ferry", "what was withheld is shown");
 }
 
 #[test]
