@@ -1,11 +1,14 @@
 //! Events to items: whose event is it, and what does it say?
 
+use std::fmt;
+
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::dialect::{anthropic, bedrock, chat, cohere, google, interactions, responses};
 use crate::fault::{FaultCode, quote};
-use crate::field::{Number, Place, Word};
+use crate::field::{Number, Word};
 use crate::item::{Dialect, Event, Item};
 use crate::limits::Limits;
 use crate::voice::{Memory, Voice};
@@ -21,85 +24,123 @@ pub struct Decoder {
     memory: Memory,
 }
 
-/// The fields at the top of an event that decide anything, of all dialects.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Top<'a> {
-    #[serde(borrow, default)]
-    pub(crate) id: Word<'a>,
-    #[serde(borrow, default, rename = "type")]
-    pub(crate) kind: Word<'a>,
-    #[serde(borrow, default)]
-    pub(crate) event_type: Word<'a>,
-    #[serde(borrow, default)]
-    pub(crate) object: Word<'a>,
-    #[serde(borrow, default)]
-    pub(crate) choices: Option<Vec<chat::Choice<'a>>>,
-    #[serde(borrow, default)]
-    pub(crate) error: Option<&'a RawValue>,
-    #[serde(default)]
-    pub(crate) index: Number,
-    #[serde(default)]
-    pub(crate) output_index: Number,
-    #[serde(default)]
-    pub(crate) content_index: Number,
-    #[serde(default)]
-    pub(crate) summary_index: Number,
-    #[serde(default)]
-    pub(crate) command_index: Number,
-    #[serde(borrow, default)]
-    pub(crate) delta: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) logprobs: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) text: Place<'a>,
-    #[serde(borrow, default)]
-    pub(crate) refusal: Place<'a>,
-    #[serde(borrow, default)]
-    pub(crate) arguments: Place<'a>,
-    #[serde(borrow, default)]
-    pub(crate) input: Word<'a>,
-    #[serde(borrow, default)]
-    pub(crate) code: Word<'a>,
-    #[serde(borrow, default)]
-    pub(crate) diff: Word<'a>,
-    #[serde(borrow, default)]
-    pub(crate) command: Word<'a>,
-    #[serde(borrow, default)]
-    pub(crate) transcript: Word<'a>,
-    #[serde(borrow, default)]
-    pub(crate) message: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) item: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) part: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) response: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) output: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) content_block: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) step: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) interaction: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) candidates: Option<Vec<google::Candidate<'a>>>,
-    #[serde(borrow, default, rename = "promptFeedback")]
-    pub(crate) prompt_feedback: Option<google::PromptFeedback<'a>>,
-    #[serde(borrow, default, rename = "messageStart")]
-    pub(crate) message_start: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "contentBlockStart")]
-    pub(crate) block_start: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "contentBlockDelta")]
-    pub(crate) block_delta: Option<bedrock::BlockDelta<'a>>,
-    #[serde(borrow, default, rename = "messageStop")]
-    pub(crate) message_stop: Option<bedrock::MessageStop<'a>>,
+/// Writes [`Top`], and how it is read: into its place, because it is wide and
+/// moving it costs as much as reading it.
+macro_rules! top {
+    ($($key:literal $variant:ident => $field:ident: $type:ty,)*) => {
+        /// The fields at the top of an event that decide anything, of all
+        /// dialects.
+        #[derive(Debug, Default)]
+        pub(crate) struct Top<'a> {
+            $(pub(crate) $field: $type,)*
+        }
+
+        #[derive(Clone, Copy, Deserialize)]
+        #[serde(field_identifier)]
+        enum Key {
+            $(#[serde(rename = $key)] $variant,)*
+            #[serde(other)]
+            Other,
+        }
+
+        impl<'a> Visitor<'a> for Fill<'_, 'a> {
+            type Value = ();
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an event")
+            }
+
+            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+                let mut seen = 0u64;
+                while let Some(key) = map.next_key::<Key>()? {
+                    let bit = 1 << key as u32;
+                    match key {
+                        $(Key::$variant if seen & bit != 0 => {
+                            return Err(A::Error::duplicate_field($key));
+                        }
+                        Key::$variant => self.0.$field = map.next_value()?,)*
+                        Key::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                    seen |= bit;
+                }
+                Ok(())
+            }
+        }
+    };
 }
 
-/// How reading an event ends: a JSON error means that it says nothing.
-pub(crate) type Read = serde_json::Result<()>;
+top! {
+    "id" Id => id: Word<'a>,
+    "type" Kind => kind: Word<'a>,
+    "event_type" EventType => event_type: Word<'a>,
+    "object" Object => object: Word<'a>,
+    "choices" Choices => choices: Option<Vec<chat::Choice<'a>>>,
+    "error" Error => error: Option<&'a RawValue>,
+    "index" Index => index: Number,
+    "output_index" OutputIndex => output_index: Number,
+    "content_index" ContentIndex => content_index: Number,
+    "summary_index" SummaryIndex => summary_index: Number,
+    "command_index" CommandIndex => command_index: Number,
+    "delta" Delta => delta: Option<&'a RawValue>,
+    "logprobs" Logprobs => logprobs: Option<&'a RawValue>,
+    "text" Text => text: Option<&'a RawValue>,
+    "refusal" Refusal => refusal: Option<&'a RawValue>,
+    "arguments" Arguments => arguments: Option<&'a RawValue>,
+    "input" Input => input: Option<&'a RawValue>,
+    "code" Code => code: Option<&'a RawValue>,
+    "diff" Diff => diff: Option<&'a RawValue>,
+    "command" Command => command: Option<&'a RawValue>,
+    "transcript" Transcript => transcript: Option<&'a RawValue>,
+    "message" Message => message: Option<&'a RawValue>,
+    "item" Item => item: Option<&'a RawValue>,
+    "part" Part => part: Option<&'a RawValue>,
+    "response" Response => response: Option<&'a RawValue>,
+    "output" Output => output: Option<&'a RawValue>,
+    "content" Content => content: Option<&'a RawValue>,
+    "content_block" ContentBlock => content_block: Option<&'a RawValue>,
+    "step" Step => step: Option<&'a RawValue>,
+    "interaction" Interaction => interaction: Option<&'a RawValue>,
+    "candidates" Candidates => candidates: Option<Vec<google::Candidate<'a>>>,
+    "promptFeedback" PromptFeedback => prompt_feedback: Option<&'a RawValue>,
+    "messageStart" MessageStart => message_start: Option<&'a RawValue>,
+    "contentBlockStart" BlockStart => block_start: Option<&'a RawValue>,
+    "contentBlockDelta" BlockDelta => block_delta: Option<&'a RawValue>,
+    "messageStop" MessageStop => message_stop: Option<&'a RawValue>,
+}
+
+/// Reads an event into its place.
+struct Fill<'t, 'a>(&'t mut Top<'a>);
+
+impl<'a> DeserializeSeed<'a> for Fill<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Top<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut top = Top::default();
+        Fill(&mut top).deserialize(from)?;
+        Ok(top)
+    }
+}
+
+/// What is read of an event behind [`Top`], before the first word is said.
+enum Reading<'a> {
+    /// All of it is in [`Top`].
+    Chat,
+    Google(Word<'a>),
+    Bedrock(Box<bedrock::Reading<'a>>),
+    Responses(responses::Reading<'a>),
+    Anthropic(anthropic::Reading<'a>),
+    Interactions(interactions::Reading<'a>),
+    Cohere(cohere::Reading<'a>),
+    Unknown,
+}
 
 impl Decoder {
     /// A decoder at the start of a stream.
@@ -127,23 +168,35 @@ impl Decoder {
             (voice.sink)(event(None));
             return voice.done();
         }
+        // nothing is said before all is read
         if data.trim_start().starts_with('[') {
-            return match serde_json::from_str::<Vec<Top<'_>>>(data) {
-                Ok(tops) => {
+            let tops = serde_json::from_str::<Vec<Top<'_>>>(data);
+            let readings = tops.and_then(|tops| {
+                let readings = tops.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+                Ok((tops, readings))
+            });
+            return match readings {
+                Ok((tops, readings)) => {
                     (voice.sink)(event(tops.iter().find_map(dialect)));
-                    for top in &tops {
-                        say(top, &mut voice);
+                    for (top, reading) in tops.iter().zip(&readings) {
+                        say(top, reading, &mut voice);
                     }
                 }
                 Err(error) => unreadable(&mut voice, event(None), &error, data, cut),
             };
         }
-        match serde_json::from_str::<Top<'_>>(data) {
-            Ok(top) => {
-                (voice.sink)(event(dialect(&top)));
-                say(&top, &mut voice);
+        let mut top = Top::default();
+        let mut json = serde_json::Deserializer::from_str(data);
+        if let Err(error) = Fill(&mut top).deserialize(&mut json).and_then(|()| json.end()) {
+            return unreadable(&mut voice, event(None), &error, data, cut);
+        }
+        let dialect = dialect(&top);
+        match read_as(dialect, &top) {
+            Ok(reading) => {
+                (voice.sink)(event(dialect));
+                say(&top, &reading, &mut voice);
             }
-            Err(error) => unreadable(&mut voice, event(None), &error, data, cut),
+            Err(error) => unreadable(&mut voice, event(dialect), &error, data, cut),
         }
     }
 }
@@ -156,7 +209,9 @@ fn unreadable(
     cut: bool,
 ) {
     (voice.sink)(event);
-    let code = if cut { FaultCode::TruncatedEvent } else { FaultCode::InvalidJson };
+    // data that is whole JSON lacks its blank line, no more
+    let is_cut = cut && !error.is_data();
+    let code = if is_cut { FaultCode::TruncatedEvent } else { FaultCode::InvalidJson };
     voice.fault(code, format!("{error}: {}", quote(data)));
 }
 
@@ -210,20 +265,37 @@ fn dialect(top: &Top<'_>) -> Option<Dialect> {
     }
 }
 
-/// What the event says. All that could fail was read before the first word.
-fn say(top: &Top<'_>, voice: &mut Voice<'_>) {
-    let read = match dialect(top) {
-        Some(Dialect::OpenAiChat | Dialect::OpenAiCompletions) => chat::say(top, voice),
-        Some(Dialect::OpenAiResponses | Dialect::OpenAiRealtime) => responses::say(top, voice),
-        Some(Dialect::AnthropicMessages) => anthropic::say(top, voice),
-        Some(Dialect::GoogleGenerateContent) => google::say(top, voice),
-        Some(Dialect::GoogleInteractions) => interactions::say(top, voice),
-        Some(Dialect::AmazonBedrock) => bedrock::say(top, voice),
-        Some(Dialect::Cohere) => cohere::say(top, voice),
-        None => Ok(()),
-    };
-    if let Err(error) = read {
-        voice.fault(FaultCode::InvalidJson, error.to_string());
+/// Reads what [`Top`] leaves unread.
+fn read<'a>(top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
+    read_as(dialect(top), top)
+}
+
+fn read_as<'a>(dialect: Option<Dialect>, top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
+    Ok(match dialect {
+        Some(Dialect::OpenAiChat | Dialect::OpenAiCompletions) => Reading::Chat,
+        Some(Dialect::OpenAiResponses | Dialect::OpenAiRealtime) => {
+            Reading::Responses(responses::read(top)?)
+        }
+        Some(Dialect::AnthropicMessages) => Reading::Anthropic(anthropic::read(top)?),
+        Some(Dialect::GoogleGenerateContent) => Reading::Google(google::read(top)?),
+        Some(Dialect::GoogleInteractions) => Reading::Interactions(interactions::read(top)?),
+        Some(Dialect::AmazonBedrock) => Reading::Bedrock(Box::new(bedrock::read(top)?)),
+        Some(Dialect::Cohere) => Reading::Cohere(cohere::read(top)?),
+        None => Reading::Unknown,
+    })
+}
+
+/// What the event says.
+fn say(top: &Top<'_>, reading: &Reading<'_>, voice: &mut Voice<'_>) {
+    match reading {
+        Reading::Chat => chat::say(top, voice),
+        Reading::Google(block_reason) => google::say(top, block_reason, voice),
+        Reading::Bedrock(reading) => bedrock::say(reading, voice),
+        Reading::Responses(reading) => responses::say(reading, voice),
+        Reading::Anthropic(reading) => anthropic::say(reading, voice),
+        Reading::Interactions(reading) => interactions::say(reading, voice),
+        Reading::Cohere(reading) => cohere::say(reading, voice),
+        Reading::Unknown => {}
     }
     if let Some(error) = top.error {
         voice.provider_error(&error_message(error));

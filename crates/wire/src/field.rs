@@ -143,6 +143,13 @@ pub(crate) fn text_or_json(raw: &RawValue) -> serde_json::Result<Cow<'_, str>> {
     Ok(Cow::Borrowed(json))
 }
 
+/// What JSON says, or the default if it is not there.
+pub(crate) fn parse_or_default<'a, T: Deserialize<'a> + Default>(
+    raw: Option<&'a RawValue>,
+) -> serde_json::Result<T> {
+    raw.map_or_else(|| Ok(T::default()), |raw| serde_json::from_str(raw.get()))
+}
+
 /// Text that may come in parts.
 #[derive(Debug, Default)]
 pub(crate) enum Content<'a> {
@@ -153,7 +160,7 @@ pub(crate) enum Content<'a> {
 }
 
 /// One part of a message's content: text, thinking, or something else.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 pub(crate) struct ContentPart<'a> {
     #[serde(borrow, default, rename = "type")]
     pub(crate) kind: Word<'a>,
@@ -163,6 +170,9 @@ pub(crate) struct ContentPart<'a> {
     pub(crate) refusal: Place<'a>,
     #[serde(borrow, default)]
     pub(crate) thinking: Content<'a>,
+    /// What a part of sound says.
+    #[serde(borrow, default)]
+    pub(crate) transcript: Place<'a>,
 }
 
 struct ContentVisitor;

@@ -101,9 +101,13 @@ impl Framer {
         if self.framing != Framing::Auto {
             return self.take(bytes, sink);
         }
-        self.head.extend_from_slice(bytes);
-        if let Some(framing) = guess(&self.head) {
+        let missing = HEAD_BYTES_MAX.saturating_sub(self.head.len());
+        let (first, rest) = bytes.split_at(bytes.len().min(missing));
+        self.head.extend_from_slice(first);
+        let is_full = self.head.len() >= HEAD_BYTES_MAX;
+        if let Some(framing) = guess(&self.head).or(is_full.then_some(Framing::Text)) {
             self.settle(framing, sink);
+            self.take(rest, sink);
         }
     }
 
@@ -112,6 +116,7 @@ impl Framer {
         if self.framing == Framing::Auto {
             self.settle(Framing::Text, sink);
         }
+        self.end_mark();
         match self.framing {
             Framing::Text => {
                 if !self.line.is_empty() {
@@ -131,11 +136,12 @@ impl Framer {
             }
             Framing::Sse => {
                 let line = std::mem::take(&mut self.line);
-                if !self.dropping && !line.is_empty() {
-                    self.field(&line, sink);
-                }
+                let data = match !self.dropping && !line.is_empty() {
+                    true => self.field(&line, sink),
+                    false => None,
+                };
                 if !self.dropping {
-                    self.dispatch(true, sink);
+                    self.dispatch(data, true, sink);
                 }
             }
         }
@@ -158,8 +164,7 @@ impl Framer {
         }
     }
 
-    /// Leaves out a byte order mark at the start of the stream. Bytes that
-    /// begin like one and are none are no JSON and no field either way.
+    /// Leaves out a byte order mark at the start of the stream.
     fn without_mark<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
         while let Some((first, rest)) = self.mark.split_first() {
             match bytes.split_first() {
@@ -168,13 +173,24 @@ impl Framer {
                     self.at += 1;
                     (self.mark, bytes) = (rest, after);
                 }
-                Some(_) => self.mark = &[],
+                Some(_) => self.end_mark(),
             }
         }
         bytes
     }
 
+    /// No byte of a mark comes any more. A part of one begins the first line.
+    fn end_mark(&mut self) {
+        if self.framing != Framing::Text && !self.mark.is_empty() {
+            let begun = BYTE_ORDER_MARK.len() - self.mark.len();
+            self.line.extend_from_slice(BYTE_ORDER_MARK.get(..begun).unwrap_or_default());
+        }
+        self.mark = &[];
+    }
+
     fn lines(&mut self, mut bytes: &[u8], sink: &mut impl FnMut(Frame<'_>)) {
+        // the data of an event, as long as it can be read where it stands
+        let mut data = None;
         while !bytes.is_empty() {
             if std::mem::take(&mut self.after_cr)
                 && let Some(rest) = bytes.strip_prefix(b"\n")
@@ -184,26 +200,34 @@ impl Framer {
                 continue;
             }
             let Some(end) = memchr2(b'\n', b'\r', bytes) else {
+                self.keep_data(data.take());
                 self.keep(bytes, sink);
                 self.at += bytes.len() as u64;
-                return;
+                break;
             };
             let (head, tail) = bytes.split_at(end);
             let (terminator, rest) = tail.split_first().unwrap_or((&b'\n', &[]));
             self.after_cr = *terminator == b'\r';
             if self.line.is_empty() {
                 self.line_start = self.at;
-                self.end_line(head, sink);
+                data = self.end_line(head, data, sink);
             } else {
                 self.keep(head, sink);
                 let line = std::mem::take(&mut self.line);
-                self.end_line(&line, sink);
+                let begun = self.end_line(&line, None, sink);
+                self.keep_data(begun);
                 self.line = line;
                 self.line.clear();
             }
             self.at += end as u64 + 1;
             bytes = rest;
         }
+        self.keep_data(data);
+    }
+
+    /// Data that has not ended is kept.
+    fn keep_data(&mut self, data: Option<&[u8]>) {
+        self.event.data.extend_from_slice(data.unwrap_or_default());
     }
 
     /// Keeps the beginning of a line, unless it is too long.
@@ -217,7 +241,7 @@ impl Framer {
             if self.line.is_empty() {
                 self.line.extend(bytes.first());
             }
-        } else if self.line.len() + bytes.len() > self.event_bytes_max + FIELD_BYTES_MAX {
+        } else if self.line.len() + bytes.len() > self.line_bytes_max() {
             self.line.truncate(1);
             if self.line.is_empty() {
                 self.line.extend(bytes.first());
@@ -237,15 +261,32 @@ impl Framer {
         self.event = EventParts { start: Some(offset), ..EventParts::default() };
     }
 
-    fn end_line(&mut self, line: &[u8], sink: &mut impl FnMut(Frame<'_>)) {
-        let too_long = line.len() > self.event_bytes_max + FIELD_BYTES_MAX;
-        if too_long && !self.dropping {
+    /// A line of an event may be longer than its data by its field's name.
+    fn line_bytes_max(&self) -> usize {
+        match self.framing {
+            Framing::Sse => self.event_bytes_max.saturating_add(FIELD_BYTES_MAX),
+            _ => self.event_bytes_max,
+        }
+    }
+
+    /// A line has ended. `data` is the event's data so far, if it is not kept;
+    /// the answer is what it is now.
+    fn end_line<'a>(
+        &mut self,
+        line: &'a [u8],
+        data: Option<&'a [u8]>,
+        sink: &mut impl FnMut(Frame<'_>),
+    ) -> Option<&'a [u8]> {
+        if line.len() > self.line_bytes_max() && !self.dropping {
             self.drop_event(self.line_start, sink);
         }
         if self.framing == Framing::Sse {
             match (self.dropping, line.is_empty()) {
-                (false, false) => self.field(line, sink),
-                (false, true) => self.dispatch(false, sink),
+                (false, false) => {
+                    self.keep_data(data);
+                    return self.field(line, sink);
+                }
+                (false, true) => self.dispatch(data, false, sink),
                 (true, false) => {}
                 (true, true) => self.after_dropping(),
             }
@@ -254,6 +295,7 @@ impl Framer {
         } else {
             self.json_line(line, false, sink);
         }
+        None
     }
 
     fn after_dropping(&mut self) {
@@ -270,8 +312,9 @@ impl Framer {
         }
     }
 
-    /// A line of a server-sent event is one of its fields.
-    fn field(&mut self, line: &[u8], sink: &mut impl FnMut(Frame<'_>)) {
+    /// A line of a server-sent event is one of its fields. The answer is the
+    /// event's first line of data, which is not kept yet.
+    fn field<'a>(&mut self, line: &'a [u8], sink: &mut impl FnMut(Frame<'_>)) -> Option<&'a [u8]> {
         let colon = memchr::memchr(b':', line).unwrap_or(line.len());
         let (name, rest) = line.split_at(colon);
         let value = rest.strip_prefix(b":").unwrap_or(rest);
@@ -279,14 +322,16 @@ impl Framer {
         self.event.start.get_or_insert(self.line_start);
         match name {
             b"data" => {
-                if self.event.data.len() + value.len() >= self.event_bytes_max {
-                    return self.drop_event(self.line_start, sink);
-                }
-                if self.event.has_data {
+                let before = self.event.data.len() + usize::from(self.event.has_data);
+                if before + value.len() > self.event_bytes_max {
+                    self.drop_event(self.line_start, sink);
+                } else if self.event.has_data {
                     self.event.data.push(b'\n');
+                    self.event.data.extend_from_slice(value);
+                } else {
+                    self.event.has_data = true;
+                    return Some(value);
                 }
-                self.event.data.extend_from_slice(value);
-                self.event.has_data = true;
             }
             b"event" => {
                 self.event.name.clear();
@@ -296,15 +341,18 @@ impl Framer {
             // `id`, `retry`, comments and unknown fields say nothing about text
             _ => {}
         }
+        None
     }
 
-    /// A blank line ends a server-sent event.
-    fn dispatch(&mut self, cut: bool, sink: &mut impl FnMut(Frame<'_>)) {
+    /// A blank line ends a server-sent event. `data` is its data, if it is not
+    /// kept.
+    fn dispatch(&mut self, data: Option<&[u8]>, cut: bool, sink: &mut impl FnMut(Frame<'_>)) {
         let parts = std::mem::take(&mut self.event);
-        if parts.has_data && !parts.data.is_empty() {
+        let data = data.unwrap_or(&parts.data);
+        if !data.is_empty() {
             let name = parts.has_name.then_some(parts.name.as_str());
             let start = parts.start.unwrap_or(self.line_start);
-            self.emit(&parts.data, name, start, cut, sink);
+            self.emit(data, name, start, cut, sink);
         }
         // the buffers are used again
         self.event = EventParts { start: None, has_name: false, has_data: false, ..parts };
@@ -380,11 +428,12 @@ impl Framer {
     }
 }
 
-/// A line of an event may be longer than its data by its field's name.
+/// `data` or `event`, a colon and a space.
 const FIELD_BYTES_MAX: usize = 16;
 
-/// A stream that begins with more blanks is plain text.
-const BLANK_BYTES_MAX: usize = 256;
+/// The bytes among which those that tell the framing must be, as blanks may
+/// stand before them.
+const HEAD_BYTES_MAX: usize = 256;
 
 /// The framing that these first bytes tell, once they do.
 fn guess(head: &[u8]) -> Option<Framing> {
@@ -393,19 +442,21 @@ fn guess(head: &[u8]) -> Option<Framing> {
         return None;
     }
     let start = unmarked.trim_ascii_start();
-    if head.len() - start.len() > BLANK_BYTES_MAX {
-        return Some(Framing::Text);
-    }
+    let blanks = unmarked.strip_suffix(start).unwrap_or_default();
+    // a field with a blank before it is an unknown field, and would be lost
+    let begins_line = blanks.last().is_none_or(|blank| matches!(blank, b'\n' | b'\r'));
     match start.first()? {
         b'{' => Some(Framing::JsonLines),
-        b':' => Some(Framing::Sse),
+        b':' if begins_line => Some(Framing::Sse),
         b'[' => match start.get(1..)?.trim_ascii_start().first()? {
             b'{' => Some(Framing::JsonLines),
             _ => Some(Framing::Text),
         },
         _ => {
             let fields: [&[u8]; 4] = [b"data:", b"event:", b"id:", b"retry:"];
-            if fields.iter().any(|field| start.starts_with(field)) {
+            if !begins_line {
+                Some(Framing::Text)
+            } else if fields.iter().any(|field| start.starts_with(field)) {
                 Some(Framing::Sse)
             } else if fields.iter().any(|field| field.starts_with(start)) {
                 None

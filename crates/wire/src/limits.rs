@@ -1,8 +1,8 @@
 /// Bounds on what a stream can make the reader keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one event's data, or of one line. Default 8 MiB; kept while the
-    /// event arrives.
+    /// Bytes of one event's data, or of one line. Default 8 MiB; up to four
+    /// times as much is kept while the event arrives.
     pub event_bytes_max: usize,
     /// Distinct choices. Default 128; each costs some 100 bytes.
     pub choices_max: u32,

@@ -22,9 +22,9 @@ pub(crate) struct Memory {
     /// What a block or step is, by its number: Anthropic, Google Interactions.
     pub(crate) blocks: Vec<(u64, Block)>,
     /// The chat completion's `id`.
-    pub(crate) id: String,
-    /// Google's function call that is still open, and the path of its argument.
-    pub(crate) call: Option<(u32, String)>,
+    pub(crate) id: Vec<u8>,
+    /// The path of the argument that Google's open function call is at.
+    pub(crate) call: Option<String>,
     pub(crate) calls: u64,
 }
 
@@ -93,7 +93,7 @@ impl Voice<'_> {
 
     /// A new generation begins, if there was an earlier one.
     pub(crate) fn start(&mut self) {
-        if self.memory.spoke {
+        if self.memory.spoke || self.memory.choices.iter().any(|choice| choice.finished) {
             self.memory.generation += 1;
             self.memory.parts.clear();
             for choice in &mut self.memory.choices {

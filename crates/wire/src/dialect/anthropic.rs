@@ -4,12 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tidegate_kernel::Channel;
 
-use crate::decoder::{Read, Top};
-use crate::field::{Place, Word};
+use crate::decoder::Top;
+use crate::field::{Place, Word, parse_or_default};
 use crate::voice::{Block, Voice};
 
-#[derive(Debug, Deserialize)]
-struct ContentBlock<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ContentBlock<'a> {
     #[serde(borrow, default, rename = "type")]
     kind: Word<'a>,
     #[serde(borrow, default)]
@@ -20,8 +20,8 @@ struct ContentBlock<'a> {
     input: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Delta<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Delta<'a> {
     #[serde(borrow, default)]
     text: Place<'a>,
     #[serde(borrow, default)]
@@ -32,60 +32,68 @@ struct Delta<'a> {
     stop_reason: Word<'a>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Message<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Message<'a> {
     #[serde(borrow, default)]
     content: Option<Vec<ContentBlock<'a>>>,
 }
 
-pub(crate) fn say(top: &Top<'_>, voice: &mut Voice<'_>) -> Read {
-    let index = top.index.0;
-    match top.kind.as_str() {
-        "message_start" => {
+/// An event that was read.
+#[derive(Debug)]
+pub(crate) enum Reading<'a> {
+    Start(Message<'a>),
+    /// An answer that was not streamed.
+    Whole(Vec<ContentBlock<'a>>),
+    Block(u64, ContentBlock<'a>),
+    BlockDelta(u64, Delta<'a>),
+    Delta(Delta<'a>),
+    Stop,
+    Silent,
+}
+
+pub(crate) fn read<'a>(top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
+    Ok(match top.kind.as_str() {
+        "message_start" => Reading::Start(parse_or_default(top.message)?),
+        "message" => Reading::Whole(parse_or_default(top.content)?),
+        "content_block_start" => Reading::Block(top.index.0, parse_or_default(top.content_block)?),
+        "content_block_delta" => Reading::BlockDelta(top.index.0, parse_or_default(top.delta)?),
+        "message_delta" => Reading::Delta(parse_or_default(top.delta)?),
+        "message_stop" => Reading::Stop,
+        _ => Reading::Silent,
+    })
+}
+
+pub(crate) fn say(reading: &Reading<'_>, voice: &mut Voice<'_>) {
+    match reading {
+        Reading::Start(message) => {
             voice.start();
-            let Some(raw) = top.message else { return Ok(()) };
-            let message: Message<'_> = serde_json::from_str(raw.get())?;
             for (place, block) in (0u64..).zip(message.content.iter().flatten()) {
                 block.say(place, voice);
             }
         }
-        // an answer that was not streamed
-        "message" => {
-            let blocks: Vec<ContentBlock<'_>> = match top.content {
-                Some(raw) => serde_json::from_str(raw.get())?,
-                None => Vec::new(),
-            };
-            for (place, block) in (0u64..).zip(&blocks) {
+        Reading::Whole(blocks) => {
+            for (place, block) in (0u64..).zip(blocks) {
                 block.say(place, voice);
             }
             voice.finish(0, "message");
             voice.done();
         }
-        "content_block_start" => {
-            let Some(raw) = top.content_block else { return Ok(()) };
-            let block: ContentBlock<'_> = serde_json::from_str(raw.get())?;
-            block.say(index, voice);
-        }
-        "content_block_delta" => {
-            let Some(raw) = top.delta else { return Ok(()) };
-            let delta: Delta<'_> = serde_json::from_str(raw.get())?;
+        Reading::Block(index, block) => block.say(*index, voice),
+        Reading::BlockDelta(index, delta) => {
             voice.delta(0, Channel::Reasoning, delta.thinking.as_str());
             voice.delta(0, Channel::Content, delta.text.as_str());
             if !delta.partial_json.as_str().is_empty() {
-                voice.delta_on_tool(0, index, delta.partial_json.as_str());
+                voice.delta_on_tool(0, *index, delta.partial_json.as_str());
             }
         }
-        "message_delta" => {
-            let Some(raw) = top.delta else { return Ok(()) };
-            let delta: Delta<'_> = serde_json::from_str(raw.get())?;
+        Reading::Delta(delta) => {
             if let Some(reason) = delta.stop_reason.0.as_deref() {
                 voice.finish(0, reason);
             }
         }
-        "message_stop" => voice.done(),
-        _ => {}
+        Reading::Stop => voice.done(),
+        Reading::Silent => {}
     }
-    Ok(())
 }
 
 impl ContentBlock<'_> {
@@ -103,9 +111,9 @@ impl ContentBlock<'_> {
             Block::Reasoning => voice.delta(0, Channel::Reasoning, self.thinking.as_str()),
             Block::Tool => {
                 // a call takes its number when it appears, not when it speaks
-                voice.tool(0, index);
+                let is_known = voice.tool(0, index).is_some();
                 let input = self.input.map_or("", RawValue::get);
-                if !is_empty_object(input) {
+                if is_known && !is_empty_object(input) {
                     voice.delta_on_tool(0, index, input);
                 }
             }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use tidegate_kernel::Channel;
 
 use super::logprobs;
-use crate::decoder::{Read, Top};
+use crate::decoder::Top;
 use crate::field::{Arguments, Content, ContentPart, Place, Word};
 use crate::item::TokenLogprob;
 use crate::voice::Voice;
@@ -17,8 +17,9 @@ pub(crate) struct Choice<'a> {
     index: Option<u32>,
     #[serde(borrow, default)]
     delta: Option<Message<'a>>,
+    /// Boxed, as it is rare and a choice is moved about.
     #[serde(borrow, default)]
-    message: Option<Message<'a>>,
+    message: Option<Box<Message<'a>>>,
     #[serde(borrow, default)]
     text: Place<'a>,
     #[serde(borrow, default)]
@@ -74,40 +75,41 @@ impl Choice<'_> {
 /// The number of an old `function_call`, behind those of all `tool_calls`.
 const FUNCTION_CALL: u64 = u32::MAX as u64 + 1;
 
-pub(crate) fn say(top: &Top<'_>, voice: &mut Voice<'_>) -> Read {
+/// The part of an id that is compared: it is not kept for its own sake.
+const ID_BYTES_MAX: usize = 256;
+
+pub(crate) fn say(top: &Top<'_>, voice: &mut Voice<'_>) {
     let choices = top.choices.as_deref().unwrap_or_default();
-    let id = top.id.as_str();
+    let id = top.id.as_str().as_bytes();
+    let id = id.get(..ID_BYTES_MAX).unwrap_or(id);
     // some providers give every chunk an id of its own: only behind a finish
     // does a new one begin a new answer
-    if !id.is_empty() && id != voice.memory.id {
+    if !id.is_empty() && !choices.is_empty() && id != voice.memory.id {
         let again = |choice: &Choice<'_>| voice.is_finished(choice.index.unwrap_or(0));
         if choices.iter().any(again) {
             voice.start();
         }
         voice.memory.id.clear();
-        // bounded: an id is compared, not kept for its own sake
-        voice.memory.id.extend(id.chars().take(256));
+        voice.memory.id.extend_from_slice(id);
     }
     for choice in choices {
-        choice.say(voice)?;
+        choice.say(voice);
     }
-    Ok(())
 }
 
 impl Choice<'_> {
-    fn say(&self, voice: &mut Voice<'_>) -> Read {
+    fn say(&self, voice: &mut Voice<'_>) {
         let number = self.index.unwrap_or(0);
         if let Some(text) = self.text.0.as_deref() {
             let tokens = logprobs::of_completion(self.logprobs, text);
             voice.delta_with(number, Channel::Content, text, &tokens);
         }
-        for message in self.delta.iter().chain(&self.message) {
+        for message in self.delta.iter().chain(self.message.as_deref()) {
             self.message(number, message, voice);
         }
         if let Some(reason) = self.finish_reason.0.as_deref() {
             voice.finish(number, reason);
         }
-        Ok(())
     }
 
     fn message(&self, number: u32, message: &Message<'_>, voice: &mut Voice<'_>) {

@@ -4,11 +4,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tidegate_kernel::Channel;
 
-use crate::decoder::{Read, Top};
-use crate::field::{Arguments, Place, Word};
+use crate::decoder::Top;
+use crate::field::{Arguments, Place, Word, parse_or_default};
 use crate::voice::Voice;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Delta<'a> {
     #[serde(borrow, default)]
     message: Option<&'a RawValue>,
@@ -16,27 +16,27 @@ struct Delta<'a> {
     finish_reason: Word<'a>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct ContentMessage<'a> {
     #[serde(borrow, default)]
     content: Option<Text<'a>>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Text<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Text<'a> {
     #[serde(borrow, default)]
     text: Place<'a>,
     #[serde(borrow, default)]
     thinking: Place<'a>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct PlanMessage<'a> {
     #[serde(borrow, default)]
     tool_plan: Place<'a>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct ToolMessage<'a> {
     #[serde(borrow, default)]
     tool_calls: Option<ToolCall<'a>>,
@@ -54,40 +54,56 @@ struct Function<'a> {
     arguments: Arguments<'a>,
 }
 
-pub(crate) fn say(top: &Top<'_>, voice: &mut Voice<'_>) -> Read {
-    let index = top.index.0;
-    let Some(raw) = top.delta else { return Ok(()) };
-    let delta: Delta<'_> = serde_json::from_str(raw.get())?;
-    let message = delta.message.map_or("null", RawValue::get);
-    match top.kind.as_str() {
-        "message-start" => voice.start(),
+/// An event that was read.
+#[derive(Debug)]
+pub(crate) enum Reading<'a> {
+    Start,
+    Content(Text<'a>),
+    Plan(Place<'a>),
+    Tool(u64, Arguments<'a>),
+    End(Word<'a>),
+    Silent,
+}
+
+pub(crate) fn read<'a>(top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
+    let delta = || parse_or_default::<Delta<'a>>(top.delta);
+    Ok(match top.kind.as_str() {
+        "message-start" => Reading::Start,
         "content-start" | "content-delta" => {
-            let message: Option<ContentMessage<'_>> = serde_json::from_str(message)?;
-            if let Some(content) = message.and_then(|message| message.content) {
-                voice.delta(0, Channel::Reasoning, content.thinking.as_str());
-                voice.delta(0, Channel::Content, content.text.as_str());
-            }
+            let message: ContentMessage<'_> = parse_or_default(delta()?.message)?;
+            Reading::Content(message.content.unwrap_or_default())
         }
         "tool-plan-delta" => {
-            let message: Option<PlanMessage<'_>> = serde_json::from_str(message)?;
-            let plan = message.map(|message| message.tool_plan).unwrap_or_default();
-            voice.delta(0, Channel::Reasoning, plan.as_str());
+            let message: PlanMessage<'_> = parse_or_default(delta()?.message)?;
+            Reading::Plan(message.tool_plan)
         }
         "tool-call-start" | "tool-call-delta" => {
-            // a call takes its number when it appears, not when it speaks
-            voice.tool(0, index);
-            let message: Option<ToolMessage<'_>> = serde_json::from_str(message)?;
-            let call = message.and_then(|message| message.tool_calls);
-            if let Some(function) = call.and_then(|call| call.function) {
-                let arguments = function.arguments.0.unwrap_or_default();
-                voice.delta_on_tool(0, index, &arguments);
-            }
+            let message: ToolMessage<'_> = parse_or_default(delta()?.message)?;
+            let function = message.tool_calls.and_then(|call| call.function);
+            let arguments = function.map(|function| function.arguments).unwrap_or_default();
+            Reading::Tool(top.index.0, arguments)
         }
-        "message-end" => {
-            voice.finish(0, delta.finish_reason.as_str());
+        "message-end" => Reading::End(delta()?.finish_reason),
+        _ => Reading::Silent,
+    })
+}
+
+pub(crate) fn say(reading: &Reading<'_>, voice: &mut Voice<'_>) {
+    match reading {
+        Reading::Start => voice.start(),
+        Reading::Content(content) => {
+            voice.delta(0, Channel::Reasoning, content.thinking.as_str());
+            voice.delta(0, Channel::Content, content.text.as_str());
+        }
+        Reading::Plan(plan) => voice.delta(0, Channel::Reasoning, plan.as_str()),
+        Reading::Tool(index, arguments) => {
+            // a call takes its number when it appears, with or without arguments
+            voice.delta_on_tool(0, *index, arguments.0.as_deref().unwrap_or_default());
+        }
+        Reading::End(reason) => {
+            voice.finish(0, reason.as_str());
             voice.done();
         }
-        _ => {}
+        Reading::Silent => {}
     }
-    Ok(())
 }

@@ -14,8 +14,8 @@ use tidegate_kernel::Channel;
 
 use super::anthropic::is_empty_object;
 use super::logprobs::fit;
-use crate::decoder::{Read, Top};
-use crate::field::{Place, Word};
+use crate::decoder::Top;
+use crate::field::{Place, Word, parse_or_default};
 use crate::item::TokenLogprob;
 use crate::voice::Voice;
 
@@ -27,7 +27,7 @@ pub(crate) struct Candidate<'a> {
     #[serde(borrow, default, rename = "finishReason")]
     finish_reason: Word<'a>,
     #[serde(borrow, default, rename = "logprobsResult")]
-    logprobs: Option<LogprobsResult<'a>>,
+    logprobs: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,7 +79,7 @@ struct PartialArg<'a> {
     null: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct LogprobsResult<'a> {
     #[serde(borrow, default, rename = "chosenCandidates")]
     chosen: Vec<Chosen<'a>>,
@@ -93,21 +93,25 @@ struct Chosen<'a> {
     logprob: Option<f64>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(crate) struct PromptFeedback<'a> {
+#[derive(Debug, Default, Deserialize)]
+struct PromptFeedback<'a> {
     #[serde(borrow, default, rename = "blockReason")]
     block_reason: Word<'a>,
 }
 
-pub(crate) fn say(top: &Top<'_>, voice: &mut Voice<'_>) -> Read {
+/// Why a prompt was blocked: what [`Top`] leaves unread.
+pub(crate) fn read<'a>(top: &Top<'a>) -> serde_json::Result<Word<'a>> {
+    let feedback: PromptFeedback<'_> = parse_or_default(top.prompt_feedback)?;
+    Ok(feedback.block_reason)
+}
+
+pub(crate) fn say(top: &Top<'_>, block_reason: &Word<'_>, voice: &mut Voice<'_>) {
     for candidate in top.candidates.iter().flatten() {
         candidate.say(voice);
     }
-    let feedback = top.prompt_feedback.as_ref();
-    if let Some(reason) = feedback.and_then(|feedback| feedback.block_reason.0.as_deref()) {
+    if let Some(reason) = block_reason.0.as_deref() {
         voice.provider_error(&format!("prompt blocked: {reason}"));
     }
-    Ok(())
 }
 
 impl Candidate<'_> {
@@ -139,13 +143,17 @@ impl Candidate<'_> {
     }
 
     fn tokens(&self, text: &str) -> Vec<TokenLogprob> {
-        let chosen = self.logprobs.iter().flat_map(|result| &result.chosen);
-        let tokens = chosen.filter_map(|chosen| {
+        // what cannot be read is no logprob; the text is not touched by it
+        let result: LogprobsResult<'_> = parse_or_default(self.logprobs).unwrap_or_default();
+        let tokens = result.chosen.iter().filter_map(|chosen| {
             Some(TokenLogprob { bytes: chosen.token.as_str().len(), logprob: chosen.logprob? })
         });
         fit(tokens.collect(), text)
     }
 }
+
+/// The longest path that is kept from one piece to the next.
+const PATH_BYTES_MAX: usize = 1024;
 
 fn next_call(voice: &mut Voice<'_>) -> u64 {
     voice.memory.calls += 1;
@@ -156,17 +164,19 @@ impl FunctionCall<'_> {
     fn say(&self, choice: u32, voice: &mut Voice<'_>) {
         // only the first piece of a call has its name
         if self.name.0.is_some() || voice.memory.call.is_none() {
-            let key = next_call(voice);
-            voice.memory.call = Some((choice, String::new()));
-            voice.tool(choice, key);
+            next_call(voice);
+            voice.memory.call = Some(String::new());
         }
         let key = voice.memory.calls;
-        let args = self.args.map_or("", RawValue::get);
-        if !is_empty_object(args) {
-            voice.delta_on_tool(choice, key, args);
-        }
-        for arg in self.partial_args.iter().flatten() {
-            arg.say(choice, key, voice);
+        // a call takes its number when it appears, not when it speaks
+        if voice.tool(choice, key).is_some() {
+            let args = self.args.map_or("", RawValue::get);
+            if !is_empty_object(args) {
+                voice.delta_on_tool(choice, key, args);
+            }
+            for arg in self.partial_args.iter().flatten() {
+                arg.say(choice, key, voice);
+            }
         }
         if self.will_continue != Some(true) {
             voice.memory.call = None;
@@ -179,12 +189,14 @@ impl PartialArg<'_> {
         let raw = self.number.or(self.boolean).or(self.null).map(RawValue::get);
         let value = raw.unwrap_or_else(|| self.string.as_str());
         let path = self.path.as_str();
-        let before = voice.memory.call.as_ref().map_or("", |(_, path)| path.as_str());
+        let before = voice.memory.call.as_ref().map_or("", String::as_str);
         let mut text = String::new();
         if path != before {
             let gap = if before.is_empty() { "" } else { "\n" };
             text = format!("{gap}{path}: ");
-            voice.memory.call = Some((choice, path.to_string()));
+            // a longer one is written before each of its pieces
+            let kept = if path.len() <= PATH_BYTES_MAX { path } else { "" };
+            voice.memory.call = Some(kept.to_string());
         }
         text.push_str(value);
         voice.delta_on_tool(choice, key, &text);

@@ -5,20 +5,21 @@ use serde_json::value::RawValue;
 use tidegate_kernel::Channel;
 
 use super::anthropic::is_empty_object;
-use crate::decoder::{Read, Top};
-use crate::field::{Arguments, Place, Word};
+use super::chat::content_text;
+use crate::decoder::Top;
+use crate::field::{Arguments, Content, Place, Word, parse_or_default};
 use crate::voice::{Block, Voice};
 
-#[derive(Debug, Deserialize)]
-struct Step<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Step<'a> {
     #[serde(borrow, default, rename = "type")]
     kind: Word<'a>,
     #[serde(borrow, default)]
     arguments: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Delta<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Delta<'a> {
     #[serde(borrow, default, rename = "type")]
     kind: Word<'a>,
     #[serde(borrow, default)]
@@ -31,25 +32,53 @@ struct Delta<'a> {
     content: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Deserialize)]
-struct TextContent<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct TextContent<'a> {
     #[serde(borrow, default)]
     text: Place<'a>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Interaction<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Interaction<'a> {
     #[serde(borrow, default)]
     status: Word<'a>,
 }
 
-pub(crate) fn say(top: &Top<'_>, voice: &mut Voice<'_>) -> Read {
+/// An event that was read.
+#[derive(Debug)]
+pub(crate) enum Reading<'a> {
+    Created,
+    Step(u64, Step<'a>),
+    Delta(u64, Delta<'a>, Content<'a>),
+    Completed(Interaction<'a>),
+    Silent,
+}
+
+pub(crate) fn read<'a>(top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
     let index = top.index.0;
-    match top.event_type.as_str() {
-        "interaction.created" => voice.start(),
-        "step.start" => {
-            let Some(raw) = top.step else { return Ok(()) };
-            let step: Step<'_> = serde_json::from_str(raw.get())?;
+    Ok(match top.event_type.as_str() {
+        "interaction.created" => Reading::Created,
+        "step.start" => Reading::Step(index, parse_or_default(top.step)?),
+        "step.delta" => {
+            let delta: Delta<'_> = parse_or_default(top.delta)?;
+            let content = match delta.content {
+                Some(raw) if raw.get().starts_with('{') => {
+                    let content: TextContent<'_> = serde_json::from_str(raw.get())?;
+                    content.text.0.map_or(Content::None, Content::Text)
+                }
+                raw => parse_or_default(raw)?,
+            };
+            Reading::Delta(index, delta, content)
+        }
+        "interaction.completed" => Reading::Completed(parse_or_default(top.interaction)?),
+        _ => Reading::Silent,
+    })
+}
+
+pub(crate) fn say(reading: &Reading<'_>, voice: &mut Voice<'_>) {
+    match reading {
+        Reading::Created => voice.start(),
+        Reading::Step(index, step) => {
             let kind = step.kind.as_str();
             let block = match kind {
                 "thought" => Block::Reasoning,
@@ -57,46 +86,38 @@ pub(crate) fn say(top: &Top<'_>, voice: &mut Voice<'_>) -> Read {
                 _ => Block::Content,
             };
             let blocks = &mut voice.memory.blocks;
-            blocks.retain(|(of, _)| *of != index);
+            blocks.retain(|(of, _)| of != index);
             // a stream of endless steps keeps only the latest
-            if blocks.len() >= voice.limits.tools_max as usize {
+            if blocks.len() >= (voice.limits.tools_max as usize).max(1) {
                 blocks.remove(0);
             }
-            blocks.push((index, block));
+            blocks.push((*index, block));
             if block == Block::Tool {
-                voice.tool(0, index);
+                let is_known = voice.tool(0, *index).is_some();
                 let arguments = step.arguments.map_or("", RawValue::get);
-                if !is_empty_object(arguments) {
-                    voice.delta_on_tool(0, index, arguments);
+                if is_known && !is_empty_object(arguments) {
+                    voice.delta_on_tool(0, *index, arguments);
                 }
             }
         }
-        "step.delta" => {
-            let Some(raw) = top.delta else { return Ok(()) };
-            let delta: Delta<'_> = serde_json::from_str(raw.get())?;
-            let known = voice.memory.blocks.iter().find(|(of, _)| *of == index);
+        Reading::Delta(index, delta, content) => {
+            let known = voice.memory.blocks.iter().find(|(of, _)| of == index);
             let thinks = known.is_some_and(|(_, block)| *block == Block::Reasoning)
                 || delta.kind.as_str().starts_with("thought");
             let channel = if thinks { Channel::Reasoning } else { Channel::Content };
             voice.delta(0, Channel::Reasoning, delta.thought.as_str());
             voice.delta(0, channel, delta.text.as_str());
-            if let Some(raw) = delta.content
-                && let Ok(content) = serde_json::from_str::<TextContent<'_>>(raw.get())
-            {
-                voice.delta(0, channel, content.text.as_str());
+            for (channel, text) in content_text(content, channel) {
+                voice.delta(0, channel, &text);
             }
             if let Some(arguments) = delta.arguments.0.as_deref() {
-                voice.delta_on_tool(0, index, arguments);
+                voice.delta_on_tool(0, *index, arguments);
             }
         }
-        "interaction.completed" => {
-            let interaction = top.interaction.map(|raw| serde_json::from_str(raw.get()));
-            let interaction: Option<Interaction<'_>> = interaction.transpose()?;
-            let status = interaction.as_ref().map_or("", |i| i.status.as_str());
-            voice.finish(0, status);
+        Reading::Completed(interaction) => {
+            voice.finish(0, interaction.status.as_str());
             voice.done();
         }
-        _ => {}
+        Reading::Silent => {}
     }
-    Ok(())
 }

@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 use tidegate_kernel::Channel;
 
 use super::logprobs;
-use crate::decoder::{Read, Top, error_message};
-use crate::field::{Arguments, Content, ContentPart, Place, Word};
+use crate::decoder::{Top, error_message};
+use crate::field::{Arguments, Content, ContentPart, Place, Word, parse_or_default};
 use crate::voice::{PartKey, PartKind, Voice};
 
-#[derive(Debug, Deserialize)]
-struct Response<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Response<'a> {
     #[serde(borrow, default)]
     status: Word<'a>,
     #[serde(borrow, default)]
@@ -21,8 +21,8 @@ struct Response<'a> {
     output: Option<Vec<OutputItem<'a>>>,
 }
 
-#[derive(Debug, Deserialize)]
-struct OutputItem<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct OutputItem<'a> {
     #[serde(borrow, default, rename = "type")]
     kind: Word<'a>,
     #[serde(borrow, default)]
@@ -39,6 +39,9 @@ struct OutputItem<'a> {
     operation: Option<Operation<'a>>,
     #[serde(borrow, default)]
     action: Option<&'a RawValue>,
+    /// What a shell call runs, from its `action`.
+    #[serde(skip)]
+    commands: Vec<Place<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,117 +50,130 @@ struct Operation<'a> {
     diff: Place<'a>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Action<'a> {
     #[serde(borrow, default)]
     commands: Option<Vec<Place<'a>>>,
 }
 
-pub(crate) fn say(top: &Top<'_>, voice: &mut Voice<'_>) -> Read {
+/// An event that was read.
+#[derive(Debug)]
+pub(crate) enum Reading<'a> {
+    Created,
+    /// Text of a part; the channel is absent for a tool's.
+    Delta(PartKey, Option<Channel>, Place<'a>, Option<&'a RawValue>),
+    /// The whole text of a part.
+    Final(PartKey, Option<Channel>, Place<'a>),
+    Part(u64, u64, Box<ContentPart<'a>>),
+    Item(u64, Box<OutputItem<'a>>),
+    End(Response<'a>),
+    /// A response that was not streamed.
+    Whole(Vec<OutputItem<'a>>),
+    Silent,
+}
+
+pub(crate) fn read<'a>(top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
     let item = top.output_index.0;
-    let text_key = (item, PartKind::Text, top.content_index.0);
     let kind = top.kind.as_str();
-    if let Some((key, channel)) = streamed(kind, top) {
-        let Some(channel) = channel_of(key, channel, voice) else { return Ok(()) };
-        let Some(raw) = top.delta else { return Ok(()) };
-        let place: Place<'_> = serde_json::from_str(raw.get())?;
-        let text = place.as_str();
-        let tokens = logprobs::of_entries(top.logprobs, text);
-        voice.part_delta(key, channel, text, &tokens);
-        return Ok(());
+    let (part, place) = match kind.rsplit_once('.') {
+        Some((part, "delta")) => (part, Some(top.delta)),
+        Some((part, "done")) => (part, None),
+        _ => ("", None),
+    };
+    if let Some((key, channel, whole)) = part_of(part, top) {
+        return Ok(match place {
+            Some(raw) => Reading::Delta(key, channel, parse_or_default(raw)?, top.logprobs),
+            None => Reading::Final(key, channel, parse_or_default(whole)?),
+        });
     }
-    match kind {
-        "response.created" => voice.start(),
-        "response.output_text.done" => {
-            voice.part_final(text_key, Channel::Content, top.text.as_str());
-        }
-        "response.refusal.done" => {
-            let key = (item, PartKind::Refusal, top.content_index.0);
-            voice.part_final(key, Channel::Refusal, top.refusal.as_str());
-        }
-        "response.reasoning_text.done" => {
-            let key = (item, PartKind::Reasoning, top.content_index.0);
-            voice.part_final(key, Channel::Reasoning, top.text.as_str());
-        }
-        "response.reasoning_summary_text.done" => {
-            let key = (item, PartKind::Summary, top.summary_index.0);
-            voice.part_final(key, Channel::Reasoning, top.text.as_str());
-        }
-        "response.function_call_arguments.done" | "response.mcp_call_arguments.done" => {
-            final_on_tool(item, PartKind::Arguments, 0, top.arguments.as_str(), voice);
-        }
-        "response.custom_tool_call_input.done" => {
-            final_on_tool(item, PartKind::Arguments, 0, top.input.as_str(), voice);
-        }
-        "response.code_interpreter_call_code.done" => {
-            final_on_tool(item, PartKind::Arguments, 0, top.code.as_str(), voice);
-        }
-        "response.apply_patch_call_operation_diff.done" => {
-            final_on_tool(item, PartKind::Arguments, 0, top.diff.as_str(), voice);
-        }
-        "response.shell_call_command.done" => {
-            let command = top.command_index.0;
-            final_on_tool(item, PartKind::Command, command, top.command.as_str(), voice);
-        }
-        "response.output_audio_transcript.done" | "response.audio_transcript.done" => {
-            voice.part_final(text_key, Channel::Content, top.transcript.as_str());
-        }
+    Ok(match kind {
+        "response.created" => Reading::Created,
         "response.content_part.done" => {
-            let Some(raw) = top.part else { return Ok(()) };
-            let part: ContentPart<'_> = serde_json::from_str(raw.get())?;
-            part_repeats(item, top.content_index.0, &part, voice);
+            Reading::Part(item, top.content_index.0, parse_or_default(top.part)?)
         }
         "response.output_item.done" => {
-            let Some(raw) = top.item else { return Ok(()) };
-            let output: OutputItem<'_> = serde_json::from_str(raw.get())?;
-            output.repeats(item, voice);
+            let mut output: OutputItem<'_> = parse_or_default(top.item)?;
+            output.read_commands()?;
+            Reading::Item(item, Box::new(output))
         }
         "response.completed" | "response.incomplete" | "response.failed" | "response.done" => {
-            let Some(raw) = top.response else { return Ok(()) };
-            ends(raw, voice)?;
+            let mut response: Response<'_> = parse_or_default(top.response)?;
+            response.output.iter_mut().flatten().try_for_each(OutputItem::read_commands)?;
+            Reading::End(response)
         }
         _ if top.object.as_str() == "response" => {
-            // a response that was not streamed
-            for (place, raw) in (0u64..).zip(list(top.output)?) {
-                let output: OutputItem<'_> = serde_json::from_str(raw.get())?;
+            let mut output: Vec<OutputItem<'_>> = parse_or_default(top.output)?;
+            output.iter_mut().try_for_each(OutputItem::read_commands)?;
+            Reading::Whole(output)
+        }
+        _ => Reading::Silent,
+    })
+}
+
+pub(crate) fn say(reading: &Reading<'_>, voice: &mut Voice<'_>) {
+    match reading {
+        Reading::Created => voice.start(),
+        Reading::Delta(key, channel, text, logprobs) => {
+            let Some(channel) = channel_of(*key, *channel, voice) else { return };
+            let text = text.as_str();
+            let tokens = logprobs::of_entries(*logprobs, text);
+            voice.part_delta(*key, channel, text, &tokens);
+        }
+        Reading::Final((item, kind, number), None, text) => {
+            final_on_tool(*item, *kind, *number, text.as_str(), voice);
+        }
+        Reading::Final(key, Some(channel), text) => {
+            voice.part_final(*key, *channel, text.as_str());
+        }
+        Reading::Part(item, number, part) => part_repeats(*item, *number, part, voice),
+        Reading::Item(item, output) => output.repeats(*item, voice),
+        Reading::End(response) => response.end(voice),
+        Reading::Whole(output) => {
+            for (place, output) in (0u64..).zip(output) {
                 output.repeats(place, voice);
             }
             voice.finish(0, "response");
             voice.done();
         }
-        _ => {}
+        Reading::Silent => {}
     }
-    Ok(())
 }
 
-/// The part and channel that a streamed event is about; no channel for a tool.
-fn streamed(kind: &str, top: &Top<'_>) -> Option<(PartKey, Option<Channel>)> {
+/// The part that an event is about, by its type without `.delta` or `.done`;
+/// its channel, if it is not a tool's; and the place of its whole text.
+fn part_of<'a>(
+    part: &str,
+    top: &Top<'a>,
+) -> Option<(PartKey, Option<Channel>, Option<&'a RawValue>)> {
     let item = top.output_index.0;
     let (content, summary) = (top.content_index.0, top.summary_index.0);
-    Some(match kind {
-        "response.output_text.delta"
-        | "response.text.delta"
-        | "response.output_audio_transcript.delta"
-        | "response.audio_transcript.delta"
-        | "session.output_transcript.delta" => {
-            ((item, PartKind::Text, content), Some(Channel::Content))
+    let arguments = (item, PartKind::Arguments, 0);
+    Some(match part {
+        "response.output_text" | "response.text" => {
+            ((item, PartKind::Text, content), Some(Channel::Content), top.text)
         }
-        "response.refusal.delta" => ((item, PartKind::Refusal, content), Some(Channel::Refusal)),
-        "response.reasoning_text.delta" => {
-            ((item, PartKind::Reasoning, content), Some(Channel::Reasoning))
+        "response.output_audio_transcript"
+        | "response.audio_transcript"
+        | "session.output_transcript" => {
+            ((item, PartKind::Text, content), Some(Channel::Content), top.transcript)
         }
-        "response.reasoning_summary_text.delta" => {
-            ((item, PartKind::Summary, summary), Some(Channel::Reasoning))
+        "response.refusal" => {
+            ((item, PartKind::Refusal, content), Some(Channel::Refusal), top.refusal)
         }
-        "response.function_call_arguments.delta"
-        | "response.mcp_call_arguments.delta"
-        | "response.custom_tool_call_input.delta"
-        | "response.code_interpreter_call_code.delta"
-        | "response.apply_patch_call_operation_diff.delta" => {
-            ((item, PartKind::Arguments, 0), None)
+        "response.reasoning_text" => {
+            ((item, PartKind::Reasoning, content), Some(Channel::Reasoning), top.text)
         }
-        "response.shell_call_command.delta" => {
-            ((item, PartKind::Command, top.command_index.0), None)
+        "response.reasoning_summary_text" => {
+            ((item, PartKind::Summary, summary), Some(Channel::Reasoning), top.text)
+        }
+        "response.function_call_arguments" | "response.mcp_call_arguments" => {
+            (arguments, None, top.arguments)
+        }
+        "response.custom_tool_call_input" => (arguments, None, top.input),
+        "response.code_interpreter_call_code" => (arguments, None, top.code),
+        "response.apply_patch_call_operation_diff" => (arguments, None, top.diff),
+        "response.shell_call_command" => {
+            ((item, PartKind::Command, top.command_index.0), None, top.command)
         }
         _ => return None,
     })
@@ -185,18 +201,23 @@ fn final_on_tool(item: u64, kind: PartKind, number: u64, text: &str, voice: &mut
     }
 }
 
+/// The part's text, and what it is.
+fn part_text<'p>(part: &'p ContentPart<'_>) -> Option<(PartKind, Channel, &'p str)> {
+    let text = part.text.as_str();
+    Some(match part.kind.as_str() {
+        "output_text" | "text" => (PartKind::Text, Channel::Content, text),
+        "reasoning_text" => (PartKind::Reasoning, Channel::Reasoning, text),
+        "summary_text" => (PartKind::Summary, Channel::Reasoning, text),
+        "refusal" => (PartKind::Refusal, Channel::Refusal, part.refusal.as_str()),
+        "audio" | "output_audio" => (PartKind::Text, Channel::Content, part.transcript.as_str()),
+        _ => return None,
+    })
+}
+
 fn part_repeats(item: u64, number: u64, part: &ContentPart<'_>, voice: &mut Voice<'_>) {
-    let (kind, channel) = match part.kind.as_str() {
-        "output_text" | "text" => (PartKind::Text, Channel::Content),
-        "reasoning_text" => (PartKind::Reasoning, Channel::Reasoning),
-        "summary_text" => (PartKind::Summary, Channel::Reasoning),
-        "refusal" => {
-            let key = (item, PartKind::Refusal, number);
-            return voice.part_final(key, Channel::Refusal, part.refusal.as_str());
-        }
-        _ => return,
-    };
-    voice.part_final((item, kind, number), channel, part.text.as_str());
+    if let Some((kind, channel, text)) = part_text(part) {
+        voice.part_final((item, kind, number), channel, text);
+    }
 }
 
 impl OutputItem<'_> {
@@ -210,35 +231,49 @@ impl OutputItem<'_> {
             self.action.map(RawValue::get).filter(|_| self.kind.as_str() != "shell_call"),
         ];
         let mut texts = texts.into_iter().flatten().filter(|text| !text.is_empty());
-        let parts = |content: &Content<'_>, voice: &Voice<'_>| match content {
-            Content::Parts(parts) => parts.iter().all(|part| {
-                let kinds = [PartKind::Text, PartKind::Reasoning, PartKind::Summary];
-                let text = part.text.as_str();
-                let refusal = part.refusal.as_str();
-                (text.is_empty() || kinds.iter().any(|kind| voice.has_said(*kind, text)))
-                    && (refusal.is_empty() || voice.has_said(PartKind::Refusal, refusal))
-            }),
-            _ => true,
+        let said = |kind: PartKind, text: &str| text.is_empty() || voice.has_said(kind, text);
+        let parts = |content: &Content<'_>| match content {
+            Content::None => true,
+            Content::Text(text) => said(self.plain().0, text),
+            Content::Parts(parts) => {
+                parts.iter().filter_map(part_text).all(|(kind, _, text)| said(kind, text))
+            }
         };
         texts.all(|text| voice.has_said(PartKind::Arguments, text))
-            && parts(&self.content, voice)
-            && parts(&self.summary, voice)
-            && self.commands().iter().all(|text| voice.has_said(PartKind::Command, text.as_str()))
+            && parts(&self.content)
+            && parts(&self.summary)
+            && self.commands.iter().all(|text| said(PartKind::Command, text.as_str()))
     }
 
-    /// What a shell call runs.
-    fn commands(&self) -> Vec<Place<'_>> {
-        let raw = self.action.filter(|_| self.kind.as_str() == "shell_call");
-        let action = raw.and_then(|raw| serde_json::from_str::<Action<'_>>(raw.get()).ok());
-        action.and_then(|action| action.commands).unwrap_or_default()
+    /// What content is that has no parts.
+    fn plain(&self) -> (PartKind, Channel) {
+        match self.kind.as_str() {
+            "reasoning" => (PartKind::Reasoning, Channel::Reasoning),
+            _ => (PartKind::Text, Channel::Content),
+        }
+    }
+
+    fn read_commands(&mut self) -> serde_json::Result<()> {
+        if self.kind.as_str() == "shell_call" {
+            let action: Action<'_> = parse_or_default(self.action)?;
+            self.commands = action.commands.unwrap_or_default();
+        }
+        Ok(())
     }
 
     fn repeats(&self, item: u64, voice: &mut Voice<'_>) {
         let kind = self.kind.as_str();
         for content in [&self.content, &self.summary] {
-            if let Content::Parts(parts) = content {
-                for (number, part) in (0u64..).zip(parts) {
-                    part_repeats(item, number, part, voice);
+            match content {
+                Content::None => {}
+                Content::Text(text) => {
+                    let (kind, channel) = self.plain();
+                    voice.part_final((item, kind, 0), channel, text);
+                }
+                Content::Parts(parts) => {
+                    for (number, part) in (0u64..).zip(parts) {
+                        part_repeats(item, number, part, voice);
+                    }
                 }
             }
         }
@@ -250,7 +285,7 @@ impl OutputItem<'_> {
         if let Some(operation) = &self.operation {
             final_on_tool(item, PartKind::Arguments, 0, operation.diff.as_str(), voice);
         }
-        for (number, command) in (0u64..).zip(self.commands()) {
+        for (number, command) in (0u64..).zip(&self.commands) {
             final_on_tool(item, PartKind::Command, number, command.as_str(), voice);
         }
         // what the model asks a computer, a shell or a search to do
@@ -262,23 +297,19 @@ impl OutputItem<'_> {
     }
 }
 
-/// The response is over; its items are repeated, where they are given.
-fn ends(raw: &RawValue, voice: &mut Voice<'_>) -> Read {
-    let response: Response<'_> = serde_json::from_str(raw.get())?;
-    // the list can lack items, so that the places of the others have changed
-    for (place, item) in (0u64..).zip(response.output.iter().flatten()) {
-        if !item.was_said(voice) {
-            item.repeats(place, voice);
+impl Response<'_> {
+    /// The response is over; its items are repeated, where they are given.
+    fn end(&self, voice: &mut Voice<'_>) {
+        // the list can lack items, so that the places of the others have changed
+        for (place, item) in (0u64..).zip(self.output.iter().flatten()) {
+            if !item.was_said(voice) {
+                item.repeats(place, voice);
+            }
         }
+        if let Some(error) = self.error {
+            voice.provider_error(&error_message(error));
+        }
+        voice.finish(0, self.status.as_str());
+        voice.done();
     }
-    if let Some(error) = response.error {
-        voice.provider_error(&error_message(error));
-    }
-    voice.finish(0, response.status.as_str());
-    voice.done();
-    Ok(())
-}
-
-fn list(raw: Option<&RawValue>) -> serde_json::Result<Vec<&RawValue>> {
-    raw.map_or(Ok(Vec::new()), |raw| serde_json::from_str(raw.get()))
 }
