@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::dialect::{anthropic, bedrock, chat, cohere, google, interactions, responses};
-use crate::fault::{FaultCode, quote};
-use crate::field::{Number, Word};
+use crate::fault::FaultCode;
+use crate::field::{Many, Number, Word, begin_event};
 use crate::item::{Dialect, Event, Item};
 use crate::limits::Limits;
 use crate::voice::{Memory, Voice};
@@ -76,7 +77,7 @@ top! {
     "type" Kind => kind: Word<'a>,
     "event_type" EventType => event_type: Word<'a>,
     "object" Object => object: Word<'a>,
-    "choices" Choices => choices: Option<Vec<chat::Choice<'a>>>,
+    "choices" Choices => choices: Option<Many<chat::Choice<'a>>>,
     "error" Error => error: Option<&'a RawValue>,
     "index" Index => index: Number,
     "output_index" OutputIndex => output_index: Number,
@@ -102,12 +103,19 @@ top! {
     "content_block" ContentBlock => content_block: Option<&'a RawValue>,
     "step" Step => step: Option<&'a RawValue>,
     "interaction" Interaction => interaction: Option<&'a RawValue>,
-    "candidates" Candidates => candidates: Option<Vec<google::Candidate<'a>>>,
+    "candidates" Candidates => candidates: Option<Many<google::Candidate<'a>>>,
     "promptFeedback" PromptFeedback => prompt_feedback: Option<&'a RawValue>,
     "messageStart" MessageStart => message_start: Option<&'a RawValue>,
     "contentBlockStart" BlockStart => block_start: Option<&'a RawValue>,
     "contentBlockDelta" BlockDelta => block_delta: Option<&'a RawValue>,
     "messageStop" MessageStop => message_stop: Option<&'a RawValue>,
+    "internalServerException" InternalServer => internal_server: Option<&'a RawValue>,
+    "modelStreamErrorException" ModelStream => model_stream: Option<&'a RawValue>,
+    "serviceUnavailableException" Unavailable => unavailable: Option<&'a RawValue>,
+    "throttlingException" Throttling => throttling: Option<&'a RawValue>,
+    "validationException" Validation => validation: Option<&'a RawValue>,
+    "status" Status => status: Word<'a>,
+    "stop_reason" StopReason => stop_reason: Word<'a>,
 }
 
 /// Reads an event into its place.
@@ -139,7 +147,19 @@ enum Reading<'a> {
     Anthropic(anthropic::Reading<'a>),
     Interactions(interactions::Reading<'a>),
     Cohere(cohere::Reading<'a>),
-    Unknown,
+}
+
+impl<'a> Top<'a> {
+    /// What Bedrock sends in place of an answer's next event.
+    fn bedrock_errors(&self) -> [Option<&'a RawValue>; 5] {
+        [
+            self.internal_server,
+            self.model_stream,
+            self.unavailable,
+            self.throttling,
+            self.validation,
+        ]
+    }
 }
 
 impl Decoder {
@@ -161,84 +181,94 @@ impl Decoder {
         cut: bool,
         sink: &mut impl FnMut(Item<'_>),
     ) {
-        let mut voice =
-            Voice { memory: &mut self.memory, limits: &self.limits, sink, event: index, offset };
+        let mut voice = Voice::new(&mut self.memory, &self.limits, sink, index, offset);
         let event = |dialect| Item::Event(Event { name, data, dialect, index });
         if data.trim() == "[DONE]" {
             (voice.sink)(event(None));
             return voice.done();
         }
+        begin_event();
         // nothing is said before all is read
         if data.trim_start().starts_with('[') {
-            let tops = serde_json::from_str::<Vec<Top<'_>>>(data);
-            let readings = tops.and_then(|tops| {
+            let tops = serde_json::from_str::<Many<Top<'_>>>(data);
+            let readings = tops.and_then(|Many(tops)| {
                 let readings = tops.iter().map(read).collect::<Result<Vec<_>, _>>()?;
                 Ok((tops, readings))
             });
             return match readings {
                 Ok((tops, readings)) => {
-                    (voice.sink)(event(tops.iter().find_map(dialect)));
-                    for (top, reading) in tops.iter().zip(&readings) {
-                        say(top, reading, &mut voice);
+                    (voice.sink)(event(tops.iter().find_map(|top| dialects(top).next())));
+                    for (top, readings) in tops.iter().zip(&readings) {
+                        say(top, readings, &mut voice);
                     }
                 }
-                Err(error) => unreadable(&mut voice, event(None), &error, data, cut),
+                Err(error) => unreadable(&mut voice, event(None), &error, cut),
             };
         }
         let mut top = Top::default();
         let mut json = serde_json::Deserializer::from_str(data);
         if let Err(error) = Fill(&mut top).deserialize(&mut json).and_then(|()| json.end()) {
-            return unreadable(&mut voice, event(None), &error, data, cut);
+            return unreadable(&mut voice, event(None), &error, cut);
         }
-        let dialect = dialect(&top);
-        match read_as(dialect, &top) {
-            Ok(reading) => {
+        let dialect = dialects(&top).next();
+        match read(&top) {
+            Ok(readings) => {
                 (voice.sink)(event(dialect));
-                say(&top, &reading, &mut voice);
+                say(&top, &readings, &mut voice);
             }
-            Err(error) => unreadable(&mut voice, event(dialect), &error, data, cut),
+            Err(error) => unreadable(&mut voice, event(dialect), &error, cut),
         }
     }
 }
 
-fn unreadable(
-    voice: &mut Voice<'_>,
-    event: Item<'_>,
-    error: &serde_json::Error,
-    data: &str,
-    cut: bool,
-) {
+fn unreadable(voice: &mut Voice<'_>, event: Item<'_>, error: &serde_json::Error, cut: bool) {
     (voice.sink)(event);
     // data that is whole JSON lacks its blank line, no more
     let is_cut = cut && !error.is_data();
     let code = if is_cut { FaultCode::TruncatedEvent } else { FaultCode::InvalidJson };
-    voice.fault(code, format!("{error}: {}", quote(data)));
+    // the error's own words can repeat the stream's text
+    let what = match error.classify() {
+        Category::Eof | Category::Io => "the JSON ends too early",
+        Category::Syntax => "no JSON",
+        Category::Data => "a field of a wrong type",
+    };
+    let (line, column) = (error.line(), error.column());
+    voice.fault(code, format!("{what}, at line {line}, column {column} of the event"));
 }
 
-/// Whose event this is, if that is known.
-fn dialect(top: &Top<'_>) -> Option<Dialect> {
-    if let Some(choices) = &top.choices {
-        let completions = choices.iter().any(chat::Choice::is_completion);
-        let completions = completions || top.object.as_str() == "text_completion";
-        return Some(if completions { Dialect::OpenAiCompletions } else { Dialect::OpenAiChat });
-    }
-    if top.object.as_str().starts_with("chat.completion") {
-        return Some(Dialect::OpenAiChat);
-    }
-    if top.candidates.is_some() || top.prompt_feedback.is_some() {
-        return Some(Dialect::GoogleGenerateContent);
-    }
-    if top.message_start.is_some()
-        || top.block_start.is_some()
-        || top.block_delta.is_some()
-        || top.message_stop.is_some()
-    {
-        return Some(Dialect::AmazonBedrock);
-    }
+/// Whose event this is: as a rule one's or none's. An event with the shapes of
+/// several is read as each of them, so that none hides another's text.
+fn dialects(top: &Top<'_>) -> impl Iterator<Item = Dialect> {
+    let google = top.candidates.is_some() || top.prompt_feedback.is_some();
+    let bedrock = [top.message_start, top.block_start, top.block_delta, top.message_stop]
+        .iter()
+        .chain(&top.bedrock_errors())
+        .any(Option::is_some);
     let event_type = top.event_type.as_str();
-    if event_type.starts_with("interaction.") || event_type.starts_with("step.") {
-        return Some(Dialect::GoogleInteractions);
+    let interactions = event_type.starts_with("interaction.") || event_type.starts_with("step.");
+    let shapes = [
+        chat_dialect(top),
+        google.then_some(Dialect::GoogleGenerateContent),
+        bedrock.then_some(Dialect::AmazonBedrock),
+        interactions.then_some(Dialect::GoogleInteractions),
+        typed_dialect(top),
+    ];
+    shapes.into_iter().flatten()
+}
+
+fn chat_dialect(top: &Top<'_>) -> Option<Dialect> {
+    let object = top.object.as_str();
+    let choices = top.choices.as_ref().map(|choices| choices.0.as_slice());
+    if choices.is_none() && !object.starts_with("chat.completion") {
+        return None;
     }
+    let completions = choices.unwrap_or_default().iter().any(chat::Choice::is_completion);
+    let completions = completions || object == "text_completion";
+    Some(if completions { Dialect::OpenAiCompletions } else { Dialect::OpenAiChat })
+}
+
+/// The dialects that say by `type` what an event is.
+fn typed_dialect(top: &Top<'_>) -> Option<Dialect> {
     let kind = top.kind.as_str();
     match kind {
         "message_start"
@@ -265,37 +295,46 @@ fn dialect(top: &Top<'_>) -> Option<Dialect> {
     }
 }
 
-/// Reads what [`Top`] leaves unread.
-fn read<'a>(top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
-    read_as(dialect(top), top)
+/// Reads what [`Top`] leaves unread: as the first of its dialects, and as the
+/// others if there are any.
+type Readings<'a> = (Option<Reading<'a>>, Vec<Reading<'a>>);
+
+fn read<'a>(top: &Top<'a>) -> serde_json::Result<Readings<'a>> {
+    let mut dialects = dialects(top);
+    let first = dialects.next().map(|dialect| read_as(dialect, top)).transpose()?;
+    let rest = dialects.map(|dialect| read_as(dialect, top)).collect::<Result<_, _>>()?;
+    Ok((first, rest))
 }
 
-fn read_as<'a>(dialect: Option<Dialect>, top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
+fn read_as<'a>(dialect: Dialect, top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
     Ok(match dialect {
-        Some(Dialect::OpenAiChat | Dialect::OpenAiCompletions) => Reading::Chat,
-        Some(Dialect::OpenAiResponses | Dialect::OpenAiRealtime) => {
+        Dialect::OpenAiChat | Dialect::OpenAiCompletions => Reading::Chat,
+        Dialect::OpenAiResponses | Dialect::OpenAiRealtime => {
             Reading::Responses(responses::read(top)?)
         }
-        Some(Dialect::AnthropicMessages) => Reading::Anthropic(anthropic::read(top)?),
-        Some(Dialect::GoogleGenerateContent) => Reading::Google(google::read(top)?),
-        Some(Dialect::GoogleInteractions) => Reading::Interactions(interactions::read(top)?),
-        Some(Dialect::AmazonBedrock) => Reading::Bedrock(Box::new(bedrock::read(top)?)),
-        Some(Dialect::Cohere) => Reading::Cohere(cohere::read(top)?),
-        None => Reading::Unknown,
+        Dialect::AnthropicMessages => Reading::Anthropic(anthropic::read(top)?),
+        Dialect::GoogleGenerateContent => Reading::Google(google::read(top)?),
+        Dialect::GoogleInteractions => Reading::Interactions(interactions::read(top)?),
+        Dialect::AmazonBedrock => Reading::Bedrock(Box::new(bedrock::read(top)?)),
+        Dialect::Cohere => Reading::Cohere(cohere::read(top)?),
     })
 }
 
 /// What the event says.
-fn say(top: &Top<'_>, reading: &Reading<'_>, voice: &mut Voice<'_>) {
-    match reading {
-        Reading::Chat => chat::say(top, voice),
-        Reading::Google(block_reason) => google::say(top, block_reason, voice),
-        Reading::Bedrock(reading) => bedrock::say(reading, voice),
-        Reading::Responses(reading) => responses::say(reading, voice),
-        Reading::Anthropic(reading) => anthropic::say(reading, voice),
-        Reading::Interactions(reading) => interactions::say(reading, voice),
-        Reading::Cohere(reading) => cohere::say(reading, voice),
-        Reading::Unknown => {}
+fn say(top: &Top<'_>, (first, rest): &Readings<'_>, voice: &mut Voice<'_>) {
+    for reading in first.iter().chain(rest) {
+        match reading {
+            Reading::Chat => chat::say(top, voice),
+            Reading::Google(block_reason) => google::say(top, block_reason, voice),
+            Reading::Bedrock(reading) => bedrock::say(reading, voice),
+            Reading::Responses(reading) => responses::say(reading, voice),
+            Reading::Anthropic(reading) => anthropic::say(reading, voice),
+            Reading::Interactions(reading) => interactions::say(reading, voice),
+            Reading::Cohere(reading) => cohere::say(reading, voice),
+        }
+    }
+    for error in top.bedrock_errors().into_iter().flatten() {
+        voice.provider_error(&error_message(error));
     }
     if let Some(error) = top.error {
         voice.provider_error(&error_message(error));

@@ -2,7 +2,9 @@
 //! cannot be read must not go unnoticed; all else leniently.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -22,6 +24,11 @@ impl Place<'_> {
 pub(crate) struct Word<'a>(pub(crate) Option<Cow<'a, str>>);
 
 impl Word<'_> {
+    /// The word, if it says anything.
+    pub(crate) fn said(&self) -> Option<&str> {
+        self.0.as_deref().filter(|word| !word.is_empty())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
@@ -150,6 +157,63 @@ pub(crate) fn parse_or_default<'a, T: Deserialize<'a> + Default>(
     raw.map_or_else(|| Ok(T::default()), |raw| serde_json::from_str(raw.get()))
 }
 
+/// How many entries the lists of one event may have in all. Each costs up to
+/// 600 bytes while the event is read.
+const ENTRIES_MAX: u32 = 1 << 16;
+
+thread_local! {
+    /// The entries of the event that is being read.
+    static ENTRIES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// An event is read from here on.
+pub(crate) fn begin_event() {
+    ENTRIES.set(0);
+}
+
+/// A list without its nulls. A small event can hold very many small entries:
+/// the lists of one event share one bound.
+#[derive(Debug)]
+pub(crate) struct Many<T>(pub(crate) Vec<T>);
+
+impl<T> Default for Many<T> {
+    fn default() -> Self {
+        Many(Vec::new())
+    }
+}
+
+struct ManyVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ManyVisitor<T> {
+    type Value = Many<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Many::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = seq.next_element::<Option<T>>()? {
+            ENTRIES.set(ENTRIES.get() + 1);
+            if ENTRIES.get() > ENTRIES_MAX {
+                return Err(A::Error::custom("too many entries"));
+            }
+            entries.extend(entry);
+        }
+        Ok(Many(entries))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ManyVisitor(PhantomData))
+    }
+}
+
 /// Text that may come in parts.
 #[derive(Debug, Default)]
 pub(crate) enum Content<'a> {
@@ -196,12 +260,8 @@ impl<'de> Visitor<'de> for ContentVisitor {
         Ok(Content::None)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut parts = Vec::new();
-        while let Some(part) = seq.next_element()? {
-            parts.push(part);
-        }
-        Ok(Content::Parts(parts))
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Ok(Content::Parts(ManyVisitor(PhantomData).visit_seq(seq)?.0))
     }
 }
 

@@ -433,7 +433,7 @@ const FIELD_BYTES_MAX: usize = 16;
 
 /// The bytes among which those that tell the framing must be, as blanks may
 /// stand before them.
-const HEAD_BYTES_MAX: usize = 256;
+const HEAD_BYTES_MAX: usize = 4096;
 
 /// The framing that these first bytes tell, once they do.
 fn guess(head: &[u8]) -> Option<Framing> {

@@ -23,8 +23,9 @@ pub(crate) struct Memory {
     pub(crate) blocks: Vec<(u64, Block)>,
     /// The chat completion's `id`.
     pub(crate) id: Vec<u8>,
-    /// The path of the argument that Google's open function call is at.
-    pub(crate) call: Option<String>,
+    /// Google's function calls that come in pieces.
+    pub(crate) open_calls: Vec<OpenCall>,
+    /// How many calls Google made.
     pub(crate) calls: u64,
 }
 
@@ -33,7 +34,16 @@ pub(crate) struct ChoiceMemory {
     pub(crate) choice: u32,
     pub(crate) finished: bool,
     /// The keys of its tool calls; a tool's number is its place here.
-    tools: Vec<u64>,
+    tools: Vec<(u32, u64, u64)>,
+}
+
+/// A function call of Google's whose next piece may come.
+#[derive(Debug)]
+pub(crate) struct OpenCall {
+    pub(crate) choice: u32,
+    pub(crate) key: u64,
+    /// The path of the argument that came last.
+    pub(crate) path: String,
 }
 
 /// What a block or step carries.
@@ -72,11 +82,32 @@ pub(crate) struct Voice<'v> {
     pub(crate) memory: &'v mut Memory,
     pub(crate) limits: &'v Limits,
     pub(crate) sink: &'v mut dyn FnMut(Item<'_>),
-    pub(crate) event: u64,
-    pub(crate) offset: u64,
+    event: u64,
+    offset: u64,
+    /// Faults that each further entry of the event would repeat.
+    told: Vec<FaultCode>,
+}
+
+impl<'v> Voice<'v> {
+    pub(crate) fn new(
+        memory: &'v mut Memory,
+        limits: &'v Limits,
+        sink: &'v mut dyn FnMut(Item<'_>),
+        event: u64,
+        offset: u64,
+    ) -> Voice<'v> {
+        Voice { memory, limits, sink, event, offset, told: Vec::new() }
+    }
 }
 
 impl Voice<'_> {
+    fn fault_once(&mut self, code: FaultCode, detail: impl Into<String>) {
+        if !self.told.contains(&code) {
+            self.told.push(code);
+            self.fault(code, detail);
+        }
+    }
+
     pub(crate) fn fault(&mut self, code: FaultCode, detail: impl Into<String>) {
         let (event, offset, detail) = (self.event, self.offset, detail.into());
         (self.sink)(Item::Fault(Fault { code, event, offset, detail }));
@@ -111,7 +142,7 @@ impl Voice<'_> {
             None if self.memory.choices.len() >= self.limits.choices_max as usize => {
                 let detail =
                     format!("choice {choice} is one more than {}", self.limits.choices_max);
-                self.fault(FaultCode::TooManyChoices, detail);
+                self.fault_once(FaultCode::TooManyChoices, detail);
                 return None;
             }
             None => {
@@ -126,7 +157,12 @@ impl Voice<'_> {
     /// The channel of a tool call, by a number that is its own within the
     /// generation.
     pub(crate) fn tool(&mut self, choice: u32, key: u64) -> Option<Channel> {
-        let key = u64::from(self.memory.generation) << 48 ^ key;
+        self.tool_of_item(choice, key, 0)
+    }
+
+    /// The same for one of several calls of an item.
+    pub(crate) fn tool_of_item(&mut self, choice: u32, item: u64, number: u64) -> Option<Channel> {
+        let key = (self.memory.generation, item, number);
         let tools_max = self.limits.tools_max;
         let tools = &mut self.choice(choice)?.tools;
         if let Some(number) = tools.iter().position(|known| *known == key) {
@@ -134,7 +170,7 @@ impl Voice<'_> {
         }
         if tools.len() >= tools_max as usize {
             let detail = format!("one more than {tools_max} of choice {choice}");
-            self.fault(FaultCode::TooManyTools, detail);
+            self.fault_once(FaultCode::TooManyTools, detail);
             return None;
         }
         tools.push(key);
@@ -157,8 +193,8 @@ impl Voice<'_> {
         }
         let Some(memory) = self.choice(choice) else { return };
         if memory.finished {
-            let detail = format!("{} on {channel} of choice {choice}", quote(text));
-            return self.fault(FaultCode::DeltaAfterFinish, detail);
+            let detail = format!("text on {channel} of choice {choice}");
+            return self.fault_once(FaultCode::DeltaAfterFinish, detail);
         }
         self.memory.spoke = true;
         (self.sink)(Item::Delta(Delta { choice, channel, text, logprobs }));
@@ -175,6 +211,11 @@ impl Voice<'_> {
             memory.finished = true;
             (self.sink)(Item::Finish { choice, reason });
         }
+    }
+
+    /// A provider that says with every event how a choice would be finished.
+    pub(crate) fn may_finish(&mut self, choice: u32, reason: &str) {
+        (self.sink)(Item::Finish { choice, reason });
     }
 
     pub(crate) fn is_finished(&self, choice: u32) -> bool {
@@ -235,7 +276,7 @@ impl Voice<'_> {
             Some(place) => place,
             None if self.memory.parts.len() >= PARTS_MAX => {
                 let detail = format!("one more than {PARTS_MAX} parts of a response");
-                self.fault(FaultCode::TooManyTools, detail);
+                self.fault_once(FaultCode::TooManyTools, detail);
                 return None;
             }
             None => {

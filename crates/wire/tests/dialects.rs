@@ -533,7 +533,10 @@ fn responses_say_nothing_twice() {
 fn responses_end_in_several_ways() {
     for kind in ["completed", "incomplete", "failed", "done"] {
         let event = format!(r#"{{"type":"response.{kind}","response":{{"status":"{kind}"}}}}"#);
-        responses(&[&event], &[&format!("finish {kind}"), "done"]);
+        let finish = format!("finish {kind}");
+        let fault = (kind == "failed").then_some("fault provider_error `the response failed`");
+        let said: Vec<&str> = fault.into_iter().chain([finish.as_str(), "done"]).collect();
+        responses(&[&event], &said);
     }
     responses(&[r#"{"type":"response.completed"}"#], &["finish ", "done"]);
     responses(&[r#"{"type":"response.completed","response":null}"#], &["finish ", "done"]);
@@ -665,7 +668,7 @@ fn a_response_that_was_not_streamed() {
         &[
             r#"{"id":"r","object":"response","status":"completed","error":null,"model":"m","instructions":"i","text":{"format":{"type":"text"},"verbosity":"medium"},"reasoning":{"effort":null},"tools":[],"output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"hm"}]},{"type":"message","content":[{"type":"output_text","text":"a","annotations":[]},{"type":"refusal","refusal":"no"}]},{"type":"function_call","arguments":"{}"}]}"#,
         ],
-        &["reasoning: hm", "content: a", "refusal: no", "tool:0: {}", "finish response", "done"],
+        &["reasoning: hm", "content: a", "refusal: no", "tool:0: {}", "finish completed", "done"],
     );
     responses(&[r#"{"object":"response","output":null}"#], &["finish response", "done"]);
 }
@@ -772,7 +775,7 @@ fn anthropic_blocks() {
         &[
             r#"{"type":"message","role":"assistant","stop_reason":"end_turn","content":[{"type":"thinking","thinking":"h"},{"type":"text","text":"a"},{"type":"tool_use","input":{"raw":1}}]}"#,
         ],
-        &["reasoning: h", "content: a", "tool:0: {\"raw\":1}", "finish message", "done"],
+        &["reasoning: h", "content: a", "tool:0: {\"raw\":1}", "finish end_turn", "done"],
     );
 }
 
@@ -1030,7 +1033,7 @@ fn a_list_of_events_is_said_in_order() {
     );
     // one that cannot be read silences all of it
     for bad in
-        ["5", "null", r#"{"type":"content_block_delta","delta":{"text":5}}"#, r#"{"choices":5}"#]
+        ["5", "[]", r#"{"type":"content_block_delta","delta":{"text":5}}"#, r#"{"choices":5}"#]
     {
         let list = format!("[{}, {bad}]", text("a"));
         check(None, &[&list], &["fault invalid_json"]);

@@ -212,7 +212,7 @@ fn plain_text_is_not_kept() {
     for (framing, head) in [(Framing::Text, ""), (Framing::Auto, "hello"), (Framing::Auto, "[")] {
         let (said, cost) = flood(framing, &Limits::default(), head, b' ', "");
         assert_eq!((said.fault_count, said.text_bytes), (0, head.len() + HUGE));
-        assert!(cost.peak_bytes < 4096, "{framing:?} {cost:?}");
+        assert!(cost.peak_bytes < 16 << 10, "{framing:?} {cost:?}");
     }
     // each bad byte is a fault, and nothing is kept
     let mut said = Said::default();
@@ -269,7 +269,7 @@ fn many_choices_and_tools_meet_their_limits() {
         limits.clone(),
         &choices(&|i| format!(r#"{{"index":{i},"delta":{{"content":"x"}}}}"#)),
     );
-    assert_eq!((said.deltas, said.fault_count), (50, 9_950));
+    assert_eq!((said.deltas, said.fault_count), (50, 1));
     assert_eq!(said.faults[0].0, FaultCode::TooManyChoices);
     assert!(whole.peak_bytes < 16 * MIB, "{whole:?}");
     // 10 000 tools of one choice
@@ -278,7 +278,7 @@ fn many_choices_and_tools_meet_their_limits() {
         limits.clone(),
         &format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{tools}]}}}}]}}"#),
     );
-    assert_eq!((said.deltas, said.fault_count), (20, 9_980));
+    assert_eq!((said.deltas, said.fault_count), (20, 1));
     assert_eq!(said.faults[0].0, FaultCode::TooManyTools);
     // over as many events, in every dialect that numbers them
     for event in [

@@ -268,6 +268,7 @@ impl Oracle {
                 let done = &event["item"];
                 let arguments = match &done["action"] {
                     _ if text(&done["type"]) == "shell_call" => return,
+                    Value::Null if done["queries"].is_array() => done["queries"].to_string(),
                     Value::Null => {
                         text(&done["arguments"]).to_string()
                             + text(&done["code"])

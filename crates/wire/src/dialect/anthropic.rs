@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use tidegate_kernel::Channel;
 
 use crate::decoder::Top;
-use crate::field::{Place, Word, parse_or_default};
+use crate::field::{Many, Place, Word, parse_or_default};
 use crate::voice::{Block, Voice};
 
 #[derive(Debug, Default, Deserialize)]
@@ -35,7 +35,7 @@ pub(crate) struct Delta<'a> {
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Message<'a> {
     #[serde(borrow, default)]
-    content: Option<Vec<ContentBlock<'a>>>,
+    content: Many<ContentBlock<'a>>,
 }
 
 /// An event that was read.
@@ -43,7 +43,7 @@ pub(crate) struct Message<'a> {
 pub(crate) enum Reading<'a> {
     Start(Message<'a>),
     /// An answer that was not streamed.
-    Whole(Vec<ContentBlock<'a>>),
+    Whole(Vec<ContentBlock<'a>>, String),
     Block(u64, ContentBlock<'a>),
     BlockDelta(u64, Delta<'a>),
     Delta(Delta<'a>),
@@ -54,7 +54,10 @@ pub(crate) enum Reading<'a> {
 pub(crate) fn read<'a>(top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
     Ok(match top.kind.as_str() {
         "message_start" => Reading::Start(parse_or_default(top.message)?),
-        "message" => Reading::Whole(parse_or_default(top.content)?),
+        "message" => {
+            let blocks: Many<ContentBlock<'_>> = parse_or_default(top.content)?;
+            Reading::Whole(blocks.0, top.stop_reason.said().unwrap_or("message").to_string())
+        }
         "content_block_start" => Reading::Block(top.index.0, parse_or_default(top.content_block)?),
         "content_block_delta" => Reading::BlockDelta(top.index.0, parse_or_default(top.delta)?),
         "message_delta" => Reading::Delta(parse_or_default(top.delta)?),
@@ -67,15 +70,15 @@ pub(crate) fn say(reading: &Reading<'_>, voice: &mut Voice<'_>) {
     match reading {
         Reading::Start(message) => {
             voice.start();
-            for (place, block) in (0u64..).zip(message.content.iter().flatten()) {
+            for (place, block) in (0u64..).zip(&message.content.0) {
                 block.say(place, voice);
             }
         }
-        Reading::Whole(blocks) => {
+        Reading::Whole(blocks, reason) => {
             for (place, block) in (0u64..).zip(blocks) {
                 block.say(place, voice);
             }
-            voice.finish(0, "message");
+            voice.finish(0, reason);
             voice.done();
         }
         Reading::Block(index, block) => block.say(*index, voice),
@@ -87,7 +90,7 @@ pub(crate) fn say(reading: &Reading<'_>, voice: &mut Voice<'_>) {
             }
         }
         Reading::Delta(delta) => {
-            if let Some(reason) = delta.stop_reason.0.as_deref() {
+            if let Some(reason) = delta.stop_reason.said() {
                 voice.finish(0, reason);
             }
         }

@@ -8,7 +8,7 @@ use tidegate_kernel::Channel;
 
 use super::logprobs;
 use crate::decoder::Top;
-use crate::field::{Arguments, Content, ContentPart, Place, Word};
+use crate::field::{Arguments, Content, ContentPart, Many, Place, Word};
 use crate::item::TokenLogprob;
 use crate::voice::Voice;
 
@@ -39,9 +39,18 @@ struct Message<'a> {
     #[serde(borrow, default)]
     reasoning: Content<'a>,
     #[serde(borrow, default)]
-    tool_calls: Option<Vec<ToolCall<'a>>>,
+    tool_calls: Many<ToolCall<'a>>,
     #[serde(borrow, default)]
     function_call: Option<Function<'a>>,
+    #[serde(borrow, default)]
+    audio: Option<Audio<'a>>,
+}
+
+/// What a spoken answer says.
+#[derive(Debug, Deserialize)]
+struct Audio<'a> {
+    #[serde(borrow, default)]
+    transcript: Place<'a>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,7 +88,7 @@ const FUNCTION_CALL: u64 = u32::MAX as u64 + 1;
 const ID_BYTES_MAX: usize = 256;
 
 pub(crate) fn say(top: &Top<'_>, voice: &mut Voice<'_>) {
-    let choices = top.choices.as_deref().unwrap_or_default();
+    let choices = top.choices.as_ref().map_or(&[][..], |choices| &choices.0);
     let id = top.id.as_str().as_bytes();
     let id = id.get(..ID_BYTES_MAX).unwrap_or(id);
     // some providers give every chunk an id of its own: only behind a finish
@@ -107,7 +116,7 @@ impl Choice<'_> {
         for message in self.delta.iter().chain(self.message.as_deref()) {
             self.message(number, message, voice);
         }
-        if let Some(reason) = self.finish_reason.0.as_deref() {
+        if let Some(reason) = self.finish_reason.said() {
             voice.finish(number, reason);
         }
     }
@@ -136,10 +145,13 @@ impl Choice<'_> {
                 voice.delta(number, channel, &text);
             }
         }
+        if let Some(audio) = &message.audio {
+            voice.delta(number, Channel::Content, audio.transcript.as_str());
+        }
         let refusal = message.refusal.as_str();
         let tokens = logprobs::of_entries(logprobs.refusal, refusal);
         voice.delta_with(number, Channel::Refusal, refusal, &tokens);
-        for (place, call) in (0u32..).zip(message.tool_calls.iter().flatten()) {
+        for (place, call) in (0u32..).zip(&message.tool_calls.0) {
             let key = u64::from(call.index.unwrap_or(place));
             let arguments = call.function.as_ref().and_then(|f| f.arguments.0.as_deref());
             let input = call.custom.as_ref().map(|custom| custom.input.as_str());

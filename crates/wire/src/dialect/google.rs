@@ -15,9 +15,9 @@ use tidegate_kernel::Channel;
 use super::anthropic::is_empty_object;
 use super::logprobs::fit;
 use crate::decoder::Top;
-use crate::field::{Place, Word, parse_or_default};
+use crate::field::{Many, Place, Word, parse_or_default};
 use crate::item::TokenLogprob;
-use crate::voice::Voice;
+use crate::voice::{OpenCall, Voice};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Candidate<'a> {
@@ -33,7 +33,7 @@ pub(crate) struct Candidate<'a> {
 #[derive(Debug, Deserialize)]
 struct Content<'a> {
     #[serde(borrow, default)]
-    parts: Option<Vec<Part<'a>>>,
+    parts: Many<Part<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,7 +60,7 @@ struct FunctionCall<'a> {
     #[serde(borrow, default)]
     args: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "partialArgs")]
-    partial_args: Option<Vec<PartialArg<'a>>>,
+    partial_args: Many<PartialArg<'a>>,
     #[serde(rename = "willContinue")]
     will_continue: Option<bool>,
 }
@@ -82,7 +82,7 @@ struct PartialArg<'a> {
 #[derive(Debug, Default, Deserialize)]
 struct LogprobsResult<'a> {
     #[serde(borrow, default, rename = "chosenCandidates")]
-    chosen: Vec<Chosen<'a>>,
+    chosen: Many<Chosen<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,7 +106,7 @@ pub(crate) fn read<'a>(top: &Top<'a>) -> serde_json::Result<Word<'a>> {
 }
 
 pub(crate) fn say(top: &Top<'_>, block_reason: &Word<'_>, voice: &mut Voice<'_>) {
-    for candidate in top.candidates.iter().flatten() {
+    for candidate in top.candidates.iter().flat_map(|candidates| &candidates.0) {
         candidate.say(voice);
     }
     if let Some(reason) = block_reason.0.as_deref() {
@@ -117,8 +117,7 @@ pub(crate) fn say(top: &Top<'_>, block_reason: &Word<'_>, voice: &mut Voice<'_>)
 impl Candidate<'_> {
     fn say(&self, voice: &mut Voice<'_>) {
         let choice = self.index.unwrap_or(0);
-        let parts = self.content.as_ref().and_then(|content| content.parts.as_deref());
-        let parts = parts.unwrap_or_default();
+        let parts = self.content.as_ref().map_or(&[][..], |content| &content.parts.0);
         let spoken = parts.iter().filter(|part| !part.text.as_str().is_empty()).count();
         for part in parts {
             let text = part.text.as_str();
@@ -137,15 +136,16 @@ impl Candidate<'_> {
                 voice.delta_on_tool(choice, key, code.code.as_str());
             }
         }
-        if let Some(reason) = self.finish_reason.0.as_deref() {
-            voice.finish(choice, reason);
+        // some models say STOP with every event
+        if let Some(reason) = self.finish_reason.said() {
+            voice.may_finish(choice, reason);
         }
     }
 
     fn tokens(&self, text: &str) -> Vec<TokenLogprob> {
         // what cannot be read is no logprob; the text is not touched by it
         let result: LogprobsResult<'_> = parse_or_default(self.logprobs).unwrap_or_default();
-        let tokens = result.chosen.iter().filter_map(|chosen| {
+        let tokens = result.chosen.0.iter().filter_map(|chosen| {
             Some(TokenLogprob { bytes: chosen.token.as_str().len(), logprob: chosen.logprob? })
         });
         fit(tokens.collect(), text)
@@ -163,23 +163,31 @@ fn next_call(voice: &mut Voice<'_>) -> u64 {
 impl FunctionCall<'_> {
     fn say(&self, choice: u32, voice: &mut Voice<'_>) {
         // only the first piece of a call has its name
-        if self.name.0.is_some() || voice.memory.call.is_none() {
-            next_call(voice);
-            voice.memory.call = Some(String::new());
-        }
-        let key = voice.memory.calls;
+        let open = voice.memory.open_calls.iter().find(|call| call.choice == choice);
+        let key = match open {
+            Some(call) if self.name.0.is_none() => call.key,
+            _ => {
+                let key = next_call(voice);
+                let calls = &mut voice.memory.open_calls;
+                calls.retain(|call| call.choice != choice);
+                if calls.len() < voice.limits.choices_max as usize {
+                    calls.push(OpenCall { choice, key, path: String::new() });
+                }
+                key
+            }
+        };
         // a call takes its number when it appears, not when it speaks
         if voice.tool(choice, key).is_some() {
             let args = self.args.map_or("", RawValue::get);
             if !is_empty_object(args) {
                 voice.delta_on_tool(choice, key, args);
             }
-            for arg in self.partial_args.iter().flatten() {
+            for arg in &self.partial_args.0 {
                 arg.say(choice, key, voice);
             }
         }
         if self.will_continue != Some(true) {
-            voice.memory.call = None;
+            voice.memory.open_calls.retain(|call| call.choice != choice);
         }
     }
 }
@@ -187,18 +195,21 @@ impl FunctionCall<'_> {
 impl PartialArg<'_> {
     fn say(&self, choice: u32, key: u64, voice: &mut Voice<'_>) {
         let raw = self.number.or(self.boolean).or(self.null).map(RawValue::get);
-        let value = raw.unwrap_or_else(|| self.string.as_str());
         let path = self.path.as_str();
-        let before = voice.memory.call.as_ref().map_or("", String::as_str);
         let mut text = String::new();
+        let open = voice.memory.open_calls.iter_mut().find(|call| call.key == key);
+        let before = open.as_ref().map_or("", |call| call.path.as_str());
         if path != before {
             let gap = if before.is_empty() { "" } else { "\n" };
             text = format!("{gap}{path}: ");
-            // a longer one is written before each of its pieces
-            let kept = if path.len() <= PATH_BYTES_MAX { path } else { "" };
-            voice.memory.call = Some(kept.to_string());
+            if let Some(call) = open {
+                call.path.clear();
+                // a longer one is written before each of its pieces
+                call.path.push_str(if path.len() <= PATH_BYTES_MAX { path } else { "" });
+            }
         }
-        text.push_str(value);
+        text.push_str(self.string.as_str());
+        text.push_str(raw.unwrap_or_default());
         voice.delta_on_tool(choice, key, &text);
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::field::Word;
+use crate::field::{Many, Word};
 use crate::item::TokenLogprob;
 
 /// One token as chat completions and Responses give it.
@@ -38,8 +38,8 @@ struct CompletionLogprobs {
 /// cannot be read is no logprob; the text is not touched by it.
 pub(crate) fn of_entries(raw: Option<&RawValue>, text: &str) -> Vec<TokenLogprob> {
     let Some(raw) = raw else { return Vec::new() };
-    let entries: Vec<Entry<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
-    let tokens = entries.iter().filter_map(|entry| {
+    let entries: Many<Entry<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let tokens = entries.0.iter().filter_map(|entry| {
         let bytes = entry.bytes.as_ref().map_or(entry.token.as_str().len(), Vec::len);
         Some(TokenLogprob { bytes, logprob: entry.logprob? })
     });

@@ -8,7 +8,7 @@ use tidegate_kernel::Channel;
 
 use super::logprobs;
 use crate::decoder::{Top, error_message};
-use crate::field::{Arguments, Content, ContentPart, Place, Word, parse_or_default};
+use crate::field::{Arguments, Content, ContentPart, Many, Place, Word, parse_or_default};
 use crate::voice::{PartKey, PartKind, Voice};
 
 #[derive(Debug, Default, Deserialize)]
@@ -18,7 +18,7 @@ pub(crate) struct Response<'a> {
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    output: Option<Vec<OutputItem<'a>>>,
+    output: Many<OutputItem<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -39,6 +39,8 @@ pub(crate) struct OutputItem<'a> {
     operation: Option<Operation<'a>>,
     #[serde(borrow, default)]
     action: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    queries: Option<&'a RawValue>,
     /// What a shell call runs, from its `action`.
     #[serde(skip)]
     commands: Vec<Place<'a>>,
@@ -53,7 +55,7 @@ struct Operation<'a> {
 #[derive(Debug, Default, Deserialize)]
 struct Action<'a> {
     #[serde(borrow, default)]
-    commands: Option<Vec<Place<'a>>>,
+    commands: Many<Place<'a>>,
 }
 
 /// An event that was read.
@@ -68,7 +70,7 @@ pub(crate) enum Reading<'a> {
     Item(u64, Box<OutputItem<'a>>),
     End(Response<'a>),
     /// A response that was not streamed.
-    Whole(Vec<OutputItem<'a>>),
+    Whole(Vec<OutputItem<'a>>, String),
     Silent,
 }
 
@@ -88,23 +90,32 @@ pub(crate) fn read<'a>(top: &Top<'a>) -> serde_json::Result<Reading<'a>> {
     }
     Ok(match kind {
         "response.created" => Reading::Created,
-        "response.content_part.done" => {
+        // as a rule nothing is in a part or item yet when it is added
+        "response.content_part.added" | "response.content_part.done" => {
             Reading::Part(item, top.content_index.0, parse_or_default(top.part)?)
         }
-        "response.output_item.done" => {
+        "response.reasoning_summary_part.added" | "response.reasoning_summary_part.done" => {
+            Reading::Part(item, top.summary_index.0, parse_or_default(top.part)?)
+        }
+        "response.output_item.added" | "response.output_item.done" => {
             let mut output: OutputItem<'_> = parse_or_default(top.item)?;
+            if kind.ends_with(".added") {
+                // what it will do is not decided yet, and said when it is done
+                output.action = None;
+                output.queries = None;
+            }
             output.read_commands()?;
             Reading::Item(item, Box::new(output))
         }
         "response.completed" | "response.incomplete" | "response.failed" | "response.done" => {
             let mut response: Response<'_> = parse_or_default(top.response)?;
-            response.output.iter_mut().flatten().try_for_each(OutputItem::read_commands)?;
+            response.output.0.iter_mut().try_for_each(OutputItem::read_commands)?;
             Reading::End(response)
         }
         _ if top.object.as_str() == "response" => {
-            let mut output: Vec<OutputItem<'_>> = parse_or_default(top.output)?;
-            output.iter_mut().try_for_each(OutputItem::read_commands)?;
-            Reading::Whole(output)
+            let mut output: Many<OutputItem<'_>> = parse_or_default(top.output)?;
+            output.0.iter_mut().try_for_each(OutputItem::read_commands)?;
+            Reading::Whole(output.0, top.status.said().unwrap_or("response").to_string())
         }
         _ => Reading::Silent,
     })
@@ -128,11 +139,11 @@ pub(crate) fn say(reading: &Reading<'_>, voice: &mut Voice<'_>) {
         Reading::Part(item, number, part) => part_repeats(*item, *number, part, voice),
         Reading::Item(item, output) => output.repeats(*item, voice),
         Reading::End(response) => response.end(voice),
-        Reading::Whole(output) => {
+        Reading::Whole(output, status) => {
             for (place, output) in (0u64..).zip(output) {
                 output.repeats(place, voice);
             }
-            voice.finish(0, "response");
+            voice.finish(0, status);
             voice.done();
         }
         Reading::Silent => {}
@@ -184,19 +195,15 @@ fn channel_of(
     channel: Option<Channel>,
     voice: &mut Voice<'_>,
 ) -> Option<Channel> {
-    channel.or_else(|| voice.tool(0, tool_key(item, number)))
-}
-
-/// An item can run several commands, each a tool call of its own.
-fn tool_key(item: u64, number: u64) -> u64 {
-    item << 16 ^ number
+    // an item can run several commands, each a tool call of its own
+    channel.or_else(|| voice.tool_of_item(0, item, number))
 }
 
 fn final_on_tool(item: u64, kind: PartKind, number: u64, text: &str, voice: &mut Voice<'_>) {
     if text.is_empty() {
         return;
     }
-    if let Some(channel) = voice.tool(0, tool_key(item, number)) {
+    if let Some(channel) = voice.tool_of_item(0, item, number) {
         voice.part_final((item, kind, number), channel, text);
     }
 }
@@ -228,7 +235,7 @@ impl OutputItem<'_> {
             self.input.0.as_deref(),
             self.code.0.as_deref(),
             self.operation.as_ref().map(|operation| operation.diff.as_str()),
-            self.action.map(RawValue::get).filter(|_| self.kind.as_str() != "shell_call"),
+            self.asks(),
         ];
         let mut texts = texts.into_iter().flatten().filter(|text| !text.is_empty());
         let said = |kind: PartKind, text: &str| text.is_empty() || voice.has_said(kind, text);
@@ -245,6 +252,12 @@ impl OutputItem<'_> {
             && self.commands.iter().all(|text| said(PartKind::Command, text.as_str()))
     }
 
+    /// What the model asks a computer, a shell or a search to do, as JSON.
+    fn asks(&self) -> Option<&str> {
+        let action = self.action.filter(|_| self.kind.as_str() != "shell_call");
+        action.or(self.queries).map(RawValue::get)
+    }
+
     /// What content is that has no parts.
     fn plain(&self) -> (PartKind, Channel) {
         match self.kind.as_str() {
@@ -256,13 +269,12 @@ impl OutputItem<'_> {
     fn read_commands(&mut self) -> serde_json::Result<()> {
         if self.kind.as_str() == "shell_call" {
             let action: Action<'_> = parse_or_default(self.action)?;
-            self.commands = action.commands.unwrap_or_default();
+            self.commands = action.commands.0;
         }
         Ok(())
     }
 
     fn repeats(&self, item: u64, voice: &mut Voice<'_>) {
-        let kind = self.kind.as_str();
         for content in [&self.content, &self.summary] {
             match content {
                 Content::None => {}
@@ -288,11 +300,8 @@ impl OutputItem<'_> {
         for (number, command) in (0u64..).zip(&self.commands) {
             final_on_tool(item, PartKind::Command, number, command.as_str(), voice);
         }
-        // what the model asks a computer, a shell or a search to do
-        if let Some(raw) = self.action
-            && kind != "shell_call"
-        {
-            final_on_tool(item, PartKind::Arguments, 0, raw.get(), voice);
+        if let Some(json) = self.asks() {
+            final_on_tool(item, PartKind::Arguments, 0, json, voice);
         }
     }
 }
@@ -301,13 +310,15 @@ impl Response<'_> {
     /// The response is over; its items are repeated, where they are given.
     fn end(&self, voice: &mut Voice<'_>) {
         // the list can lack items, so that the places of the others have changed
-        for (place, item) in (0u64..).zip(self.output.iter().flatten()) {
+        for (place, item) in (0u64..).zip(&self.output.0) {
             if !item.was_said(voice) {
                 item.repeats(place, voice);
             }
         }
         if let Some(error) = self.error {
             voice.provider_error(&error_message(error));
+        } else if self.status.as_str() == "failed" {
+            voice.provider_error("the response failed");
         }
         voice.finish(0, self.status.as_str());
         voice.done();
