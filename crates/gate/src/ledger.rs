@@ -403,9 +403,10 @@ impl Lane {
         for watcher in &mut self.watchers {
             let Some(check) = checks.get(watcher.check) else { continue };
             // a check without a say holds no text, but its questions wait too
-            let start = if check.mode == Mode::Shadow { watcher.cleared } else { bound };
+            let is_shadow = check.mode == Mode::Shadow;
+            let start = if is_shadow { watcher.cleared } else { bound };
             let held = self.total - start;
-            let holds = watcher.bound(checks, self.total) <= start;
+            let holds = is_shadow || watcher.bound(checks, self.total) == bound;
             if held <= u64::from(hold_bytes_max) || !holds || watcher.stuck.is_some() {
                 continue;
             }

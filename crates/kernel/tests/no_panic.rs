@@ -1,7 +1,6 @@
 //! A push has no way to panic: with optimisation on, the linker refuses this
-//! file if one is left. Run with `cargo test --release -p tidegate-kernel`;
-//! without optimisation the check has no meaning and the test says so by its
-//! name.
+//! file if one is left. Run with `cargo test --release -p tidegate-kernel`, as
+//! CI does; without optimisation there is nothing to check, and no test here.
 
 #[cfg(not(debug_assertions))]
 #[test]

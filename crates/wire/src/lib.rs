@@ -42,7 +42,7 @@
 //! | `Text` | none: all is `content`, in the pieces in which it comes | all else |
 //!
 //! White space and a byte order mark may stand before what tells the framing; a
-//! stream that has not told it within 256 bytes is plain text. JSON that is
+//! stream that has not told it within 4096 bytes is plain text. JSON that is
 //! spread over several lines is not put together.
 //!
 //! [sse]: https://html.spec.whatwg.org/multipage/server-sent-events.html
@@ -80,8 +80,10 @@
 //!   repeated is longer, its rest is said; if it is another, that is a fault.
 //! - What is kept is bounded by [`Limits`]: at most four times
 //!   `event_bytes_max` for the event that is arriving, as both its data and a
-//!   line of it may be in a buffer that has just doubled; and with the default
-//!   limits less than half a megabyte to remember what was said.
+//!   line of it may be in a buffer that has just doubled; some 40 MB more while
+//!   an event with very many small entries is read, of which its lists may have
+//!   65 536 in all; and with the default limits less than half a megabyte to
+//!   remember what was said.
 //! - Nothing panics, whatever the bytes.
 //!
 //! # What this does not do
