@@ -196,7 +196,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ManyVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
+        // as a rule there is one
+        let mut entries = Vec::with_capacity(1);
         while let Some(entry) = seq.next_element::<Option<T>>()? {
             ENTRIES.set(ENTRIES.get() + 1);
             if ENTRIES.get() > ENTRIES_MAX {

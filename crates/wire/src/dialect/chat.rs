@@ -41,9 +41,9 @@ struct Message<'a> {
     #[serde(borrow, default)]
     tool_calls: Many<ToolCall<'a>>,
     #[serde(borrow, default)]
-    function_call: Option<Function<'a>>,
+    function_call: Option<Box<Function<'a>>>,
     #[serde(borrow, default)]
-    audio: Option<Audio<'a>>,
+    audio: Option<Box<Audio<'a>>>,
 }
 
 /// What a spoken answer says.
