@@ -157,8 +157,8 @@ pub(crate) fn parse_or_default<'a, T: Deserialize<'a> + Default>(
     raw.map_or_else(|| Ok(T::default()), |raw| serde_json::from_str(raw.get()))
 }
 
-/// How many entries the lists of one event may have in all. Each costs up to
-/// 600 bytes while the event is read.
+/// How many entries the lists of one event may have in all. So many cost up to
+/// 64 MiB while the event is read.
 const ENTRIES_MAX: u32 = 1 << 16;
 
 thread_local! {

@@ -80,9 +80,9 @@
 //!   repeated is longer, its rest is said; if it is another, that is a fault.
 //! - What is kept is bounded by [`Limits`]: at most four times
 //!   `event_bytes_max` for the event that is arriving, as both its data and a
-//!   line of it may be in a buffer that has just doubled; some 40 MB more while
-//!   an event with very many small entries is read, of which its lists may have
-//!   65 536 in all; and with the default limits less than half a megabyte to
+//!   line of it may be in a buffer that has just doubled; up to 64 MiB more
+//!   while an event with very many small entries is read, of which its lists may
+//!   have 65 536 in all; and with the default limits less than a megabyte to
 //!   remember what was said.
 //! - Nothing panics, whatever the bytes.
 //!

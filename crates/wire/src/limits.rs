@@ -4,10 +4,10 @@ pub struct Limits {
     /// Bytes of one event's data, or of one line. Default 8 MiB; up to four
     /// times as much is kept while the event arrives.
     pub event_bytes_max: usize,
-    /// Distinct choices. Default 128; each costs some 100 bytes.
+    /// Distinct choices. Default 128; each costs 32 bytes.
     pub choices_max: u32,
     /// Tool calls of one choice, and items of one response. Default 128; each
-    /// costs some 50 bytes.
+    /// costs 24 bytes.
     pub tools_max: u32,
 }
 

@@ -722,3 +722,27 @@ proptest! {
         }
     }
 }
+
+/// As many small entries as the lists of one event may have, in each place
+/// that has lists: what that costs is what the docs say.
+#[test]
+fn an_event_of_very_many_small_entries_stays_small() {
+    let list = vec!["{}"; 65_000].join(",");
+    let mut worst = 0;
+    for event in [
+        format!("[{list}]"),
+        format!(r#"{{"choices":[{list}]}}"#),
+        format!(r#"{{"choices":[{{"delta":{{"content":[{list}]}}}}]}}"#),
+        format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{list}]}}}}]}}"#),
+        format!(
+            r#"{{"choices":[{{"delta":{{"content":"a"}},"logprobs":{{"content":[{list}]}}}}]}}"#
+        ),
+        format!(r#"{{"candidates":[{{"content":{{"parts":[{list}]}}}}]}}"#),
+        format!(r#"{{"type":"response.completed","response":{{"output":[{list}]}}}}"#),
+        format!(r#"{{"type":"message","content":[{list}]}}"#),
+    ] {
+        let (_, cost) = decode(Limits::default(), &event);
+        worst = worst.max(cost.peak_bytes);
+    }
+    assert!(worst < 64 * MIB, "{} MiB", worst / MIB);
+}
