@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
-use tidegate::{Format, Notice, Policy, PolicyError};
+use tidegate::{Checks, Format, Notice, PolicyError};
 use tidegate_score::{FACTS_BYTES_MAX, Facts, HostScores};
 
 /// A policy file is read no further than this.
@@ -81,12 +81,12 @@ impl Diagnostic for PolicyFault {
     }
 }
 
-pub(crate) fn policy(path: &Path) -> Result<(Policy, Vec<Notice>), BadInput> {
+pub(crate) fn checks(path: &Path) -> Result<(Checks, Vec<Notice>), BadInput> {
     let format = Format::from_path(path).ok_or_else(|| {
         BadInput::file(path, "not a policy's name: expected `.toml`, `.yaml`, `.yml` or `.json`")
     })?;
     let text = text(path, POLICY_BYTES_MAX)?;
-    Policy::parse_with_notices(&text, format).map_err(|error| {
+    Checks::parse_with_notices(&text, format).map_err(|error| {
         let source = NamedSource::new(path.display().to_string(), text);
         BadInput::Policy(Box::new(PolicyFault { error, source }))
     })

@@ -4,7 +4,7 @@
 use std::io::{self, Stdout, Write};
 
 use serde_json::{Value, json};
-use tidegate::Channel;
+use tidegate::{Release, ReleasedToken, TextMatch};
 use tidegate_score::Evidence;
 
 use crate::view::{Decision, Judged, Summary, View};
@@ -25,11 +25,36 @@ impl JsonView {
 }
 
 impl View for JsonView {
-    fn release(&mut self, choice: u32, channel: Channel, text: &str) -> io::Result<()> {
-        let channel = channel.to_string();
-        self.line(&json!({
-            "event": "release", "choice": choice, "channel": channel, "text": text
-        }))
+    fn release(&mut self, release: &Release<'_>, tokens: &[&ReleasedToken]) -> io::Result<()> {
+        let mut value = json!({
+            "event": "release", "choice": release.choice, "channel": release.channel.to_string(),
+            "text": release.text, "start": release.span.start, "end": release.span.end,
+        });
+        if let Some(object) = value.as_object_mut() {
+            if release.is_masked {
+                object.insert("masked".to_string(), true.into());
+            }
+            if !tokens.is_empty() {
+                let token = |token: &&ReleasedToken| {
+                    let (start, end) = (token.span.start, token.span.end);
+                    json!({ "index": token.index, "start": start, "end": end, "logprob": token.logprob })
+                };
+                object.insert("tokens".to_string(), tokens.iter().map(token).collect());
+            }
+        }
+        self.line(&value)
+    }
+
+    fn matched(&mut self, matched: &TextMatch) -> io::Result<()> {
+        let mut value = json!({
+            "event": "match", "choice": matched.choice, "channel": matched.channel.to_string(),
+            "check": &*matched.check, "action": matched.action, "mode": matched.mode,
+            "start": matched.span.start, "end": matched.span.end,
+        });
+        if let (Some(object), Some(rule)) = (value.as_object_mut(), matched.rule) {
+            object.insert("rule".to_string(), rule.into());
+        }
+        self.line(&value)
     }
 
     fn scored(&mut self, Judged { passed, evidence }: &Judged<'_>) -> io::Result<()> {
@@ -58,7 +83,7 @@ impl View for JsonView {
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
         self.line(&json!({
             "event": "end", "halts": summary.halts, "released_bytes": summary.released_bytes,
-            "scores": summary.scores, "warnings": summary.warnings,
+            "scores": summary.scores, "warnings": summary.warnings, "matches": summary.matches,
             "scores_left": summary.scores_left,
         }))
     }

@@ -7,7 +7,10 @@ use std::io::{self, BufWriter, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tidegate::{Cause, Channel, Driver, Event, Halted, Policy, Record, Source, StreamDriver, Turn};
+use tidegate::{
+    Cause, Channel, Checks, Driver, Event, Halted, Policy, Record, ReleasedToken, Source,
+    StreamDriver, Turn,
+};
 use tidegate_score::{Claim, Evidence, FactsScorer, HostScores, ScoreError, Scored, Scorer};
 
 use crate::args::{self, Format};
@@ -40,7 +43,8 @@ struct Watch<'a> {
 }
 
 pub(crate) fn run(args: &args::Run) -> Result<Outcome, Failure> {
-    let (policy, notices) = input::policy(&args.policy)?;
+    let (checks, notices) = input::checks(&args.policy)?;
+    let policy = checks.policy();
     if args.format == Format::Text {
         let mut err = io::stderr().lock();
         for notice in notices {
@@ -49,11 +53,11 @@ pub(crate) fn run(args: &args::Run) -> Result<Outcome, Failure> {
     }
     let scores = args.scores.as_deref().map(input::scores).transpose()?;
     let scores = scores.map(|scores| Column(Rc::new(RefCell::new(scores))));
-    let driver = driver(args, &policy, scores.clone())?;
-    let mut stream = StreamDriver::new(args.framing.into(), &policy, driver);
+    let driver = driver(args, &checks, scores.clone())?;
+    let mut stream = StreamDriver::new(args.framing.into(), policy, driver);
     let mut bytes = input::open(&args.file)?;
     let mut watch = Watch {
-        policy: &policy,
+        policy,
         view: match args.format {
             Format::Text => Box::new(TextView::new()),
             Format::Json => Box::new(JsonView::new()),
@@ -67,7 +71,7 @@ pub(crate) fn run(args: &args::Run) -> Result<Outcome, Failure> {
     if let Some(path) = &args.trace {
         let file = File::create(path).map_err(|error| BadInput::file(path, error))?;
         let mut file = BufWriter::new(file);
-        writeln!(file, "{}", Record::head(&policy).to_json())?;
+        writeln!(file, "{}", Record::head(policy).to_json())?;
         watch.trace = Some(file);
     }
 
@@ -93,15 +97,14 @@ pub(crate) fn run(args: &args::Run) -> Result<Outcome, Failure> {
         trace.flush()?;
     }
     if let Some(path) = &args.plot {
-        plot::draw(path, &policy, &watch.points).map_err(|error| BadInput::file(path, error))?;
+        plot::draw(path, policy, &watch.points).map_err(|error| BadInput::file(path, error))?;
     }
     Ok(if watch.summary.halts > 0 { Outcome::Halted } else { Outcome::Clean })
 }
 
 /// The driver with its scorers, once every check has what it needs.
-fn driver(args: &args::Run, policy: &Policy, scores: Option<Column>) -> Result<Driver, BadInput> {
-    let refuse = |error: &dyn std::fmt::Display| BadInput::file(&args.policy, error);
-    let mut driver = Driver::new(policy).map_err(|error| refuse(&error))?;
+fn driver(args: &args::Run, checks: &Checks, scores: Option<Column>) -> Result<Driver, BadInput> {
+    let mut driver = checks.driver();
     if args.trace.is_some() {
         driver.record();
     }
@@ -125,7 +128,7 @@ impl Watch<'_> {
         }
     }
 
-    fn show(&mut self, Turn { step, cause }: Turn<'_>) -> io::Result<()> {
+    fn show(&mut self, Turn { step, cause, tokens }: Turn<'_>) -> io::Result<()> {
         if let Some(trace) = &mut self.trace {
             for record in step.records() {
                 writeln!(trace, "{}", record.to_json())?;
@@ -135,13 +138,18 @@ impl Watch<'_> {
             self.held.entry((choice, channel)).or_default().text.push_str(text);
         }
         for release in step.releases() {
-            let (choice, channel, text) = (release.choice, release.channel, release.text);
-            if let Some(held) = self.held.get_mut(&(choice, channel)) {
-                held.start += text.len() as u64;
-                held.text.drain(..text.len());
+            if let Some(held) = self.held.get_mut(&(release.choice, release.channel)) {
+                held.let_go(release.span.end);
             }
-            self.summary.released_bytes += text.len() as u64;
-            self.view.release(choice, channel, text)?;
+            self.summary.released_bytes += release.text.len() as u64;
+            let tokens: Vec<&ReleasedToken> = tokens
+                .iter()
+                .filter(|token| (token.choice, token.channel) == (release.choice, release.channel))
+                .filter(|token| {
+                    release.span.start < token.span.end && token.span.end <= release.span.end
+                })
+                .collect();
+            self.view.release(&release, &tokens)?;
         }
         let (claim, evidence) = match cause {
             Cause::Claim { request, scored } => {
@@ -162,6 +170,10 @@ impl Watch<'_> {
                         None,
                     );
                     self.view.scored(&Judged { passed, evidence })?;
+                }
+                Event::Matched(matched) => {
+                    self.summary.matches += 1;
+                    self.view.matched(matched)?;
                 }
                 Event::Shadow(halted) => self.decided("shadow", halted, claim, evidence)?,
                 Event::Allowed(halted) => self.decided("allowed", halted, claim, evidence)?,
@@ -203,7 +215,8 @@ impl Watch<'_> {
         let held = halted.channel.and_then(|channel| self.held.get(&(halted.choice, channel)));
         let text = match (claim, held, halted.start, halted.end) {
             (Some(claim), ..) => Some(claim.text.as_str()),
-            (None, Some(held), Some(start), Some(end)) => held.slice(start, end),
+            // what a text rule keeps from being shown is not shown here
+            (None, Some(held), Some(start), Some(end)) if check.is_some() => held.slice(start, end),
             _ => None,
         };
         let evidence = claim.and(evidence);
@@ -225,6 +238,13 @@ impl Watch<'_> {
 }
 
 impl Held {
+    /// Text up to here has left, or was masked.
+    fn let_go(&mut self, to: u64) {
+        let bytes = to.saturating_sub(self.start).min(self.text.len() as u64);
+        self.text.drain(..bytes as usize);
+        self.start += bytes;
+    }
+
     fn slice(&self, start: u64, end: u64) -> Option<&str> {
         let start = start.checked_sub(self.start)? as usize;
         let end = end.checked_sub(self.start)? as usize;

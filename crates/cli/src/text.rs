@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Stderr, Stdout, Write};
 
-use tidegate::{Channel, Unit};
+use tidegate::{Channel, Mode, Release, ReleasedToken, TextAction, TextMatch, Unit};
 use tidegate_score::{Evidence, Finding};
 use unicode_width::UnicodeWidthChar;
 
@@ -30,6 +30,8 @@ pub(crate) struct TextView {
     /// How often a check let pass what the policy allows; the first is reported,
     /// the rest are counted.
     allowed: BTreeMap<(String, String), u64>,
+    /// How often each text rule matched: told at the end, as the text shows them.
+    matches: BTreeMap<(String, TextAction, Mode), u64>,
 }
 
 /// The cursor of the live view: text is written above a line with the graph.
@@ -82,6 +84,7 @@ impl TextView {
             at_line_start: true,
             graph: VecDeque::new(),
             allowed: BTreeMap::new(),
+            matches: BTreeMap::new(),
         }
     }
 
@@ -171,6 +174,8 @@ impl TextView {
         };
         if let (Some(index), Some(start), Some(end)) = (halted.index, halted.start, halted.end) {
             place = format!("{place}, {unit} {index}, bytes {start} to {end}");
+        } else if let Some(start) = halted.start {
+            place = format!("{place}, byte {start}");
         }
         let rows = self.rows(decision, unit);
         let title = self.style.mark(mark, word);
@@ -242,7 +247,8 @@ impl Live {
 }
 
 impl View for TextView {
-    fn release(&mut self, choice: u32, channel: Channel, text: &str) -> io::Result<()> {
+    fn release(&mut self, release: &Release<'_>, _: &[&ReleasedToken]) -> io::Result<()> {
+        let Release { choice, channel, text, .. } = *release;
         self.lift()?;
         if self.last != (choice, channel) {
             // a stream of one channel is its text and nothing else
@@ -259,6 +265,13 @@ impl View for TextView {
         }
         self.write_text(text)?;
         self.lower()
+    }
+
+    fn matched(&mut self, matched: &TextMatch) -> io::Result<()> {
+        let rule = matched.rule.map(|rule| format!(", rule `{rule}`")).unwrap_or_default();
+        let what = format!("`{}`{rule}", matched.check);
+        *self.matches.entry((what, matched.action, matched.mode)).or_insert(0) += 1;
+        Ok(())
     }
 
     fn scored(&mut self, judged: &Judged<'_>) -> io::Result<()> {
@@ -299,6 +312,14 @@ impl View for TextView {
             let word = self.style.mark(Mark::Warn, "allowed");
             writeln!(self.err, "{word} by `{check}`: {code}, {times} times in all")?;
         }
+        for ((what, action, mode), times) in &self.matches {
+            let word = match (action, mode) {
+                (_, Mode::Shadow) => format!("would have {}", past(*action)),
+                _ => past(*action).to_string(),
+            };
+            let word = self.style.mark(Mark::Warn, &word);
+            writeln!(self.err, "{word} by {what}: {}", count(*times, "match"))?;
+        }
         let mut line = format!(
             "released {}, {} judged, {}",
             count(summary.released_bytes, "byte"),
@@ -320,8 +341,20 @@ impl View for TextView {
     }
 }
 
+fn past(action: TextAction) -> &'static str {
+    match action {
+        TextAction::Halt => "halted",
+        TextAction::Mask => "masked",
+        TextAction::Flag => "flagged",
+    }
+}
+
 fn count(n: u64, one: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+    match n {
+        1 => format!("1 {one}"),
+        _ if one.ends_with("ch") => format!("{n} {one}es"),
+        _ => format!("{n} {one}s"),
+    }
 }
 
 fn bar(score: f64) -> &'static str {

@@ -9,7 +9,7 @@ use crate::input::{self, BadInput};
 use crate::{Failure, Outcome};
 
 pub(crate) fn validate(args: &args::Validate) -> Result<Outcome, Failure> {
-    let read = input::policy(&args.policy);
+    let read = input::checks(&args.policy);
     let mut out = io::stdout().lock();
     if args.format == Format::Json {
         let report = match &read {
@@ -29,12 +29,13 @@ pub(crate) fn validate(args: &args::Validate) -> Result<Outcome, Failure> {
         };
         writeln!(out, "{report}")?;
     }
-    let (policy, notices) = read?;
+    let (checks, notices) = read?;
+    let policy = checks.policy();
     if args.format == Format::Text {
         for notice in &notices {
             writeln!(out, "note: {notice}")?;
         }
-        let checks = match policy.halt.len() {
+        let checks = match policy.halt.len() + policy.text.len() {
             1 => "1 check".to_string(),
             n => format!("{n} checks"),
         };

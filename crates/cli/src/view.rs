@@ -2,12 +2,14 @@
 
 use std::io::{self, IsTerminal};
 
-use tidegate::{Channel, Halted, Unit};
+use tidegate::{Halted, Release, ReleasedToken, TextMatch, Unit};
 use tidegate_score::Evidence;
 
 /// Where what happens is shown.
 pub(crate) trait View {
-    fn release(&mut self, choice: u32, channel: Channel, text: &str) -> io::Result<()>;
+    /// Text, and those of its tokens that end in it and came with logprobs.
+    fn release(&mut self, release: &Release<'_>, tokens: &[&ReleasedToken]) -> io::Result<()>;
+    fn matched(&mut self, matched: &TextMatch) -> io::Result<()>;
     fn scored(&mut self, scored: &Judged<'_>) -> io::Result<()>;
     fn decided(&mut self, decision: &Decision<'_>) -> io::Result<()>;
     fn end(&mut self, summary: &Summary) -> io::Result<()>;
@@ -39,6 +41,8 @@ pub(crate) struct Summary {
     pub(crate) released_bytes: u64,
     pub(crate) scores: u64,
     pub(crate) warnings: u64,
+    /// Matches of text rules that mask or flag.
+    pub(crate) matches: u64,
     pub(crate) scores_left: usize,
 }
 

@@ -8,8 +8,10 @@ use tidegate_kernel::Channel;
 use tidegate_score::{Claim, LogprobScorer, ScoreError, Scored, Scorer, probability};
 use tidegate_wire::TokenLogprob;
 
+use crate::checks::Checks;
 use crate::gate::{Gate, Request, Step};
 use crate::policy::{HaltCheck, Policy, PolicyError, Source, Unit};
+use crate::tokens::{ReleasedToken, Tokens};
 use crate::verdict::Verdict;
 
 /// Drives a [`Gate`]: pushes text and answers its requests at once, with the
@@ -58,6 +60,7 @@ pub struct Driver {
     logprobs_of_claims: bool,
     tapes: BTreeMap<(u32, Channel), Tape>,
     tape_tokens_max: usize,
+    tokens: Tokens,
 }
 
 impl fmt::Debug for Driver {
@@ -80,6 +83,9 @@ pub struct Turn<'a> {
     pub step: &'a Step,
     /// What the gate was told.
     pub cause: Cause<'a>,
+    /// The tokens whose text left with the step, for whoever forwards logprobs;
+    /// empty if the stream has none.
+    pub tokens: &'a [ReleasedToken],
 }
 
 /// What the gate was told.
@@ -111,20 +117,24 @@ pub enum Cause<'a> {
 
 impl Driver {
     /// A driver at the start of a response, with a scorer for logprobs and none
-    /// else.
+    /// else. [`Checks::driver`] makes many from one policy.
     ///
     /// # Errors
-    /// When a field of the policy is out of range, which no parsed policy is.
+    /// Those of [`Checks::new`].
     pub fn new(policy: &Policy) -> Result<Driver, PolicyError> {
-        let checks = policy.running();
+        Ok(Checks::new(policy)?.driver())
+    }
+
+    pub(crate) fn with(made: &Checks) -> Driver {
+        let checks = made.shared.halt.clone();
         let mut needed = BTreeMap::new();
         for check in checks.iter() {
             needed.entry(check.score.from).or_insert_with(|| check.name.clone());
         }
         let mut scorers: BTreeMap<Source, Box<dyn Scorer>> = BTreeMap::new();
         scorers.insert(Source::Logprob, Box::new(LogprobScorer));
-        Ok(Driver {
-            gate: Gate::new(policy)?,
+        Driver {
+            gate: made.gate(),
             scorers,
             needed,
             logprobs_of_claims: checks.iter().any(|check| {
@@ -132,8 +142,9 @@ impl Driver {
             }),
             checks,
             tapes: BTreeMap::new(),
-            tape_tokens_max: policy.limits.hold_bytes_max as usize,
-        })
+            tape_tokens_max: made.policy().limits.hold_bytes_max as usize,
+            tokens: Tokens::new(made.policy().limits.hold_bytes_max as usize),
+        }
     }
 
     /// From here on every step carries its records for a trace.
@@ -184,8 +195,10 @@ impl Driver {
             let tape = self.tapes.entry((choice, channel)).or_default();
             tape.append(text.len() as u64, tokens, self.tape_tokens_max);
         }
+        self.tokens.append((choice, channel), text.len() as u64, tokens);
         let step = self.gate.push(choice, channel, text);
-        on_turn(Turn { step, cause: Cause::Delta { choice, channel, text } });
+        let cause = Cause::Delta { choice, channel, text };
+        on_turn(Turn { step, cause, tokens: self.tokens.follow(step) });
         self.score_tokens(choice, channel, text.len() as u64, tokens, on_turn);
         self.answer(on_turn);
     }
@@ -201,12 +214,16 @@ impl Driver {
 
     /// Something is wrong with the stream itself; see [`Gate::fault`].
     pub fn fault(&mut self, code: &str, detail: &str, on_turn: &mut impl FnMut(Turn<'_>)) {
-        on_turn(Turn { step: self.gate.fault(code, detail), cause: Cause::Fault });
+        let step = self.gate.fault(code, detail);
+        on_turn(Turn { step, cause: Cause::Fault, tokens: self.tokens.follow(step) });
     }
 
     /// The stream has ended.
     pub fn finish(&mut self, on_turn: &mut impl FnMut(Turn<'_>)) {
-        self.gate.finish_all(|step| on_turn(Turn { step, cause: Cause::Finish }));
+        let tokens = &mut self.tokens;
+        self.gate.finish_all(|step| {
+            on_turn(Turn { step, cause: Cause::Finish, tokens: tokens.follow(step) });
+        });
         self.answer(on_turn);
     }
 
@@ -222,7 +239,7 @@ impl Driver {
         let logprob = self.scores_tokens(Source::Logprob, channel);
         let mut score = |source, bytes, answer: Result<f64, ScoreError>| {
             let step = self.gate.push_token(choice, channel, source, bytes, answer);
-            on_turn(Turn { step, cause: Cause::Token });
+            on_turn(Turn { step, cause: Cause::Token, tokens: self.tokens.follow(step) });
         };
         if host {
             let scored = match self.scorers.get_mut(&Source::Host) {
@@ -255,7 +272,7 @@ impl Driver {
             // the number is the gate's own
             if let Ok(step) = self.gate.resolve(request.id, answer) {
                 let cause = Cause::Claim { request: &request, scored: &scored };
-                on_turn(Turn { step, cause });
+                on_turn(Turn { step, cause, tokens: self.tokens.follow(step) });
             }
         }
     }

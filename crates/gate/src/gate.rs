@@ -8,9 +8,11 @@ use std::sync::Arc;
 use tidegate_kernel::{Channel, Score};
 use tidegate_score::Segmenter;
 
-use crate::ledger::{Input, Judged, Ledger, Outcome};
-use crate::policy::{Policy, PolicyError, Source, Unit};
-use crate::trace::Record;
+use crate::checks::Checks;
+use crate::ledger::{Input, Judged, Ledger, Matched, Outcome};
+use crate::policy::{Mode, Policy, PolicyError, Source, TextAction, Unit};
+use crate::text::{Piece, TextRules};
+use crate::trace::{Names, Record};
 use crate::verdict::{Halted, Verdict};
 use crate::words::Answer;
 
@@ -26,9 +28,9 @@ use crate::words::Answer;
 /// and no other choice.
 #[derive(Debug)]
 pub struct Gate {
+    checks: Checks,
     ledger: Ledger,
-    names: Vec<Arc<str>>,
-    claim_bytes_max: u64,
+    names: Names,
     texts: BTreeMap<(u32, Channel), Text>,
     requests: VecDeque<Request>,
     /// Requests that were handed out and not answered.
@@ -50,6 +52,8 @@ struct Text {
     released: u64,
     /// Finds claims, if a check wants them.
     segmenter: Option<Segmenter>,
+    /// Finds what text rules match, if there are any.
+    rules: Option<TextRules>,
     /// Where the next token of each source begins, in bytes.
     tokens: BTreeMap<Source, u64>,
 }
@@ -87,13 +91,23 @@ pub struct Request {
 #[derive(Debug, Default)]
 pub struct Step {
     text: String,
-    releases: Vec<(u32, Channel, Range<usize>)>,
+    releases: Vec<Released>,
     events: Vec<Event>,
     records: Vec<Record>,
 }
 
+/// A release, its text a range of the step's.
+#[derive(Debug)]
+struct Released {
+    choice: u32,
+    channel: Channel,
+    text: Range<usize>,
+    span: Range<u64>,
+    is_masked: bool,
+}
+
 /// Text that may leave now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release<'a> {
     /// The choice.
     pub choice: u32,
@@ -101,6 +115,14 @@ pub struct Release<'a> {
     pub channel: Channel,
     /// The text, never empty and never ending inside a character.
     pub text: &'a str,
+    /// The part of the channel's text, in bytes, that this is or stands for.
+    /// Spans come in order; what lies between two of them, or behind the last
+    /// when more is released, was masked and nothing stands for it.
+    pub span: Range<u64>,
+    /// Whether this stands for text that a rule masked. The mask of a long match
+    /// may leave before all of it has come: its span is then the part that was
+    /// known.
+    pub is_masked: bool,
 }
 
 /// Something the gate decided.
@@ -108,6 +130,9 @@ pub struct Release<'a> {
 pub enum Event {
     /// A token or claim was judged and passed.
     Passed(Passed),
+    /// A text rule matched: it masked, flagged, or, in shadow mode, would have
+    /// masked. (One that halts is in `Halted` or `Shadow`.)
+    Matched(TextMatch),
     /// A check in shadow mode would have halted here.
     Shadow(Halted),
     /// Something went wrong that the policy allows.
@@ -135,13 +160,34 @@ pub struct Passed {
     pub warn: bool,
 }
 
+/// What a text rule matched, without the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextMatch {
+    /// The choice.
+    pub choice: u32,
+    /// The channel.
+    pub channel: Channel,
+    /// The check whose rule it is.
+    pub check: Arc<str>,
+    /// The rule's name in the library, if it is from there.
+    pub rule: Option<&'static str>,
+    /// What the check does to a match.
+    pub action: TextAction,
+    /// Whether the check enforces or is in shadow mode.
+    pub mode: Mode,
+    /// Where the match stands in the channel's text, in bytes.
+    pub span: Range<u64>,
+}
+
 impl Step {
     /// What may leave now, in the order in which it may.
     pub fn releases(&self) -> impl Iterator<Item = Release<'_>> {
-        self.releases.iter().map(|(choice, channel, range)| Release {
-            choice: *choice,
-            channel: *channel,
-            text: self.text.get(range.clone()).unwrap_or_default(),
+        self.releases.iter().map(|released| Release {
+            choice: released.choice,
+            channel: released.channel,
+            text: self.text.get(released.text.clone()).unwrap_or_default(),
+            span: released.span.clone(),
+            is_masked: released.is_masked,
         })
     }
 
@@ -165,24 +211,36 @@ impl Step {
         self.records.clear();
     }
 
-    fn release(&mut self, choice: u32, channel: Channel, text: &str) {
+    fn release(
+        &mut self,
+        (choice, channel): (u32, Channel),
+        text: &str,
+        span: Range<u64>,
+        is_masked: bool,
+    ) {
         let start = self.text.len();
         self.text.push_str(text);
-        self.releases.push((choice, channel, start..self.text.len()));
+        let text = start..self.text.len();
+        self.releases.push(Released { choice, channel, text, span, is_masked });
     }
 }
 
 impl Gate {
-    /// A gate at the start of a response.
+    /// A gate at the start of a response. [`Checks::gate`] makes many from one
+    /// policy.
     ///
     /// # Errors
-    /// When a field of the policy is out of range, which no parsed policy is.
+    /// Those of [`Checks::new`].
     pub fn new(policy: &Policy) -> Result<Gate, PolicyError> {
-        let ledger = Ledger::new(policy)?;
-        Ok(Gate {
-            names: ledger.checks().iter().map(|check| check.name.as_str().into()).collect(),
+        Ok(Checks::new(policy)?.gate())
+    }
+
+    pub(crate) fn with(checks: &Checks) -> Gate {
+        let ledger = Ledger::new(checks);
+        Gate {
+            names: Names::of(&ledger),
             ledger,
-            claim_bytes_max: u64::from(policy.limits.claim_bytes_max),
+            checks: checks.clone(),
             texts: BTreeMap::new(),
             requests: VecDeque::new(),
             asked: BTreeMap::new(),
@@ -190,7 +248,7 @@ impl Gate {
             tracing: false,
             step: Step::default(),
             outcomes: Vec::new(),
-        })
+        }
     }
 
     /// From here on every [`Step`] carries its records for a trace.
@@ -217,12 +275,13 @@ impl Gate {
             return &self.step;
         }
         let bytes = text.len() as u64;
-        if !self.ledger.checks().iter().any(|check| check.watches(channel)) {
-            self.apply(Input::Delta { choice, channel, bytes, claims: Vec::new() });
+        let key = (choice, channel);
+        if !self.ledger.watches(channel) {
+            let (claims, findings) = (Vec::new(), None);
+            self.apply(Input::Delta { choice, channel, bytes, claims, findings });
             self.follow(text);
             return &self.step;
         }
-        let key = (choice, channel);
         let mut fresh = None;
         let entry = match self.texts.get_mut(&key) {
             Some(entry) => entry,
@@ -232,7 +291,8 @@ impl Gate {
         if let Some(segmenter) = &mut entry.segmenter {
             segmenter.push(text, &mut |end| claims.push(end));
         }
-        if self.apply(Input::Delta { choice, channel, bytes, claims }) {
+        let findings = entry.rules.as_mut().map(|rules| rules.push(text));
+        if self.apply(Input::Delta { choice, channel, bytes, claims, findings }) {
             match fresh {
                 Some(mut entry) => {
                     entry.kept.push_str(text);
@@ -329,13 +389,15 @@ impl Gate {
         }
         let channels: Vec<Channel> = self.channels(choice).collect();
         for channel in &channels {
+            let Some(entry) = self.texts.get_mut(&(choice, *channel)) else { continue };
             let mut claims = Vec::new();
-            let entry = self.texts.get_mut(&(choice, *channel));
-            if let Some(segmenter) = entry.and_then(|entry| entry.segmenter.as_mut()) {
+            if let Some(segmenter) = &mut entry.segmenter {
                 segmenter.finish(&mut |end| claims.push(end));
             }
-            if !claims.is_empty() {
-                self.apply(Input::Delta { choice, channel: *channel, bytes: 0, claims });
+            let findings = entry.rules.as_mut().map(TextRules::finish);
+            if !claims.is_empty() || findings.is_some() {
+                let (channel, bytes) = (*channel, 0);
+                self.apply(Input::Delta { choice, channel, bytes, claims, findings });
                 self.follow("");
             }
         }
@@ -370,7 +432,9 @@ impl Gate {
     fn new_text(&self, channel: Channel) -> Text {
         let mut watching = self.ledger.checks().iter().filter(|check| check.watches(channel));
         let claims = watching.any(|check| check.score.unit() == Unit::Claim);
-        Text::new(claims.then(|| Segmenter::new(self.claim_bytes_max)))
+        let claim_bytes_max = u64::from(self.checks.policy().limits.claim_bytes_max);
+        let segmenter = claims.then(|| Segmenter::new(claim_bytes_max));
+        Text::new(segmenter, TextRules::new(self.checks.scans(channel), channel))
     }
 
     /// Does what the ledger decided. `unwatched` is the text of a delta that no
@@ -384,18 +448,22 @@ impl Gate {
                 self.step.records.push(record);
             }
             match outcome {
-                Outcome::Release { choice, channel, bytes } => {
-                    let text = match self.texts.get_mut(&(choice, channel)) {
-                        Some(entry) => entry.release(bytes),
-                        None => unwatched,
-                    };
-                    self.step.release(choice, channel, text);
+                Outcome::Release { choice, channel, span } => {
+                    let (step, key) = (&mut self.step, (choice, channel));
+                    match self.texts.get_mut(&key) {
+                        Some(entry) => entry.release(span, key, step),
+                        None => step.release(key, unwatched, span, false),
+                    }
+                }
+                Outcome::Matched(matched) => {
+                    let matched = self.text_match(matched);
+                    self.step.events.extend(matched.map(Event::Matched));
                 }
                 Outcome::Ask { choice, channel, check, claim, span } => {
                     self.ask(Asked { choice, channel, check, claim }, span);
                 }
                 Outcome::Judged(judged) => {
-                    let check = self.names.get(judged.check).cloned().unwrap_or_default();
+                    let check = self.names.check(judged.check);
                     self.step.events.push(Event::Passed(judged.passed(check)));
                 }
                 Outcome::Shadow(halted) => {
@@ -420,6 +488,20 @@ impl Gate {
         self.outcomes = outcomes;
     }
 
+    fn text_match(&self, matched: Matched) -> Option<TextMatch> {
+        let Matched { choice, channel, rule, start, end } = matched;
+        let rule = self.ledger.text().get(rule)?;
+        Some(TextMatch {
+            choice,
+            channel,
+            check: rule.check.clone(),
+            rule: rule.name,
+            action: rule.action,
+            mode: rule.mode,
+            span: start..end,
+        })
+    }
+
     /// Hands a claim out to be scored.
     fn ask(&mut self, asked: Asked, span: Range<u64>) {
         let Asked { choice, channel, check: number, claim } = asked;
@@ -432,7 +514,7 @@ impl Gate {
             id,
             choice,
             channel,
-            check: self.names.get(number).cloned().unwrap_or_default(),
+            check: self.names.check(number),
             source: check.score.from,
             index: claim,
             text: entry.slice(&span).to_string(),
@@ -442,7 +524,7 @@ impl Gate {
 
     /// Takes back what a check asked on the channel where it has let go.
     fn withdraw_of(&mut self, halted: &Halted) {
-        let check = self.names.iter().position(|name| **name == *halted.check);
+        let check = self.names.check_number(&halted.check);
         self.withdraw(|asked| {
             Some(asked.check) == check
                 && asked.choice == halted.choice
@@ -466,9 +548,9 @@ impl Gate {
 }
 
 impl Text {
-    fn new(segmenter: Option<Segmenter>) -> Text {
+    fn new(segmenter: Option<Segmenter>, rules: Option<TextRules>) -> Text {
         let tokens = BTreeMap::new();
-        Text { kept: String::new(), base: 0, released: 0, segmenter, tokens }
+        Text { kept: String::new(), base: 0, released: 0, segmenter, rules, tokens }
     }
 
     fn slice(&self, span: &Range<u64>) -> &str {
@@ -477,11 +559,18 @@ impl Text {
         self.kept.get(start..end).unwrap_or_default()
     }
 
-    /// The next so many bytes, which are released now.
-    fn release(&mut self, bytes: u64) -> &str {
-        let start = self.released;
-        self.released += bytes;
-        self.slice(&(start..self.released))
+    /// Releases a stretch of the text, as text rules have it.
+    fn release(&mut self, span: Range<u64>, key: (u32, Channel), step: &mut Step) {
+        self.released = span.end;
+        let Some(mut rules) = self.rules.take() else {
+            step.release(key, self.slice(&span), span, false);
+            return;
+        };
+        rules.release(span, &mut |piece| match piece {
+            Piece::Kept(span) => step.release(key, self.slice(&span), span, false),
+            Piece::Replaced(span, with) => step.release(key, &with, span, true),
+        });
+        self.rules = Some(rules);
     }
 
     fn forget(&mut self) {

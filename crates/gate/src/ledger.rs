@@ -13,15 +13,21 @@
 //! the channel is past that bound or has halted too. So the halt that counts is
 //! the first in the text, not the first to be computed, and cannot depend on
 //! how the text was cut or which scorer was quicker (P2).
+//!
+//! Text rules have one bound together, which comes with the text. What they
+//! found is told when nothing can be halted any more before the place up to
+//! which text was read to know it: so what is told does not depend on the cuts.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use tidegate_kernel::{Channel, ConfigError, Decision, HaltRule};
+use tidegate_kernel::{Channel, Decision, HaltRule};
 use tidegate_score::{ClaimEnd, ScoreError};
 
-use crate::policy::{HaltCheck, Limits, Mode, OnError, Policy, PolicyError, Unit};
+use crate::checks::{Checks, Shared, TextRule, text_rules};
+use crate::policy::{HaltCheck, Limits, Mode, OnError, Policy, PolicyError, TextAction, Unit};
+use crate::text::{Findings, Note};
 use crate::verdict::{Halted, Verdict, value_and_limit};
 use crate::words::Answer;
 
@@ -30,8 +36,15 @@ pub(crate) const STREAM: &str = "stream";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Input {
-    /// So much text came, and with it these claims ended.
-    Delta { choice: u32, channel: Channel, bytes: u64, claims: Vec<ClaimEnd> },
+    /// So much text came, and with it these claims ended and text rules found
+    /// this, if there are any.
+    Delta {
+        choice: u32,
+        channel: Channel,
+        bytes: u64,
+        claims: Vec<ClaimEnd>,
+        findings: Option<Findings>,
+    },
     /// The answer to an [`Outcome::Ask`].
     Score { choice: u32, channel: Channel, check: usize, claim: u64, answer: Answer },
     /// The next token of a check that judges tokens, and its score.
@@ -44,12 +57,14 @@ pub(crate) enum Input {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
-    /// So much more of the channel's text may leave.
-    Release { choice: u32, channel: Channel, bytes: u64 },
+    /// This stretch of the channel's text may leave.
+    Release { choice: u32, channel: Channel, span: Range<u64> },
     /// This claim wants a score.
     Ask { choice: u32, channel: Channel, check: usize, claim: u64, span: Range<u64> },
     /// A token or claim was judged and passed.
     Judged(Judged),
+    /// A text rule matched, and what it does to the match was done.
+    Matched(Matched),
     /// A check that has no say would have halted here.
     Shadow(Halted),
     /// Something went wrong that the policy allows.
@@ -71,9 +86,21 @@ pub(crate) struct Judged {
     pub(crate) warn: bool,
 }
 
+/// A text rule matched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Matched {
+    pub(crate) choice: u32,
+    pub(crate) channel: Channel,
+    /// Which of all text rules that run.
+    pub(crate) rule: usize,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
 #[derive(Debug)]
 pub(crate) struct Ledger {
     checks: Arc<[HaltCheck]>,
+    text: Arc<[TextRule]>,
     /// The rule of each check, fresh.
     rules: Vec<HaltRule>,
     limits: Limits,
@@ -104,6 +131,20 @@ struct Lane {
     /// Where the last claim that was found ends.
     claimed: u64,
     watchers: Vec<Watcher>,
+    text: TextLane,
+}
+
+/// The text rules of one channel.
+#[derive(Debug)]
+struct TextLane {
+    /// How far they let text go.
+    cleared: u64,
+    /// Why they let nothing more pass.
+    stuck: Option<Box<Halted>>,
+    /// What was found and is not told yet, in order.
+    notes: VecDeque<Note>,
+    /// Checks without a say that would have halted.
+    shadowed: Vec<Arc<str>>,
 }
 
 /// One check on one channel.
@@ -140,22 +181,44 @@ struct Judging {
 }
 
 impl Ledger {
+    pub(crate) fn new(checks: &Checks) -> Ledger {
+        let Shared { policy, halt, text, .. } = &*checks.shared;
+        Ledger::of(policy, halt.clone(), text.clone())
+    }
+
+    /// A ledger for a replay, which sees no text and needs no automata.
+    ///
     /// # Errors
     /// When a field of the policy is out of range.
-    pub(crate) fn new(policy: &Policy) -> Result<Ledger, PolicyError> {
+    pub(crate) fn for_replay(policy: &Policy) -> Result<Ledger, PolicyError> {
         policy.validate()?;
-        let checks = policy.running();
-        let rules: Result<_, ConfigError> =
-            checks.iter().map(|check| HaltRule::new(&check.config())).collect();
-        Ok(Ledger {
-            rules: rules.map_err(|error| PolicyError::without_place(error.to_string()))?,
+        Ok(Ledger::of(policy, policy.running(), text_rules(policy)))
+    }
+
+    fn of(policy: &Policy, checks: Arc<[HaltCheck]>, text: Arc<[TextRule]>) -> Ledger {
+        // the limits were looked at with the policy
+        let rule = |check: &HaltCheck| HaltRule::new(&check.config()).ok();
+        Ledger {
+            rules: checks.iter().filter_map(rule).collect(),
             checks,
+            text,
             limits: policy.limits,
             on_fault: policy.stream.on_fault,
             choices: BTreeMap::new(),
             noted: BTreeSet::new(),
             shut: None,
-        })
+        }
+    }
+
+    /// Whether any check watches the channel.
+    pub(crate) fn watches(&self, channel: Channel) -> bool {
+        self.checks.iter().any(|check| check.watches(channel))
+            || self.text.iter().any(|rule| rule.watches(channel))
+    }
+
+    /// The text rules that run, in the order of the policy.
+    pub(crate) fn text(&self) -> &Arc<[TextRule]> {
+        &self.text
     }
 
     /// The checks that run, in the order of the policy; `check` in inputs and
@@ -187,8 +250,8 @@ impl Ledger {
     /// changes nothing.
     pub(crate) fn apply(&mut self, input: Input, out: &mut Vec<Outcome>) -> bool {
         match input {
-            Input::Delta { choice, channel, bytes, claims } => {
-                return self.delta(choice, channel, bytes, &claims, out);
+            Input::Delta { choice, channel, bytes, claims, findings } => {
+                return self.delta((choice, channel), bytes, &claims, findings, out);
             }
             Input::Score { choice, channel, check, claim, answer } => {
                 self.on_lane(choice, channel, out, |lane, checks, out| {
@@ -208,10 +271,10 @@ impl Ledger {
 
     fn delta(
         &mut self,
-        number: u32,
-        channel: Channel,
+        (number, channel): At,
         bytes: u64,
         claims: &[ClaimEnd],
+        findings: Option<Findings>,
         out: &mut Vec<Outcome>,
     ) -> bool {
         if !self.choices.contains_key(&number) {
@@ -246,7 +309,10 @@ impl Ledger {
                 self.fault_once("too_many_tools", number, &detail, out);
                 return false;
             }
-            choice.lanes.insert(channel, Lane::new(&self.checks, &self.rules, channel));
+            let decides = |rule: &TextRule| rule.decides() && rule.watches(channel);
+            let is_decided = self.text.iter().any(decides);
+            let lane = Lane::new(&self.checks, &self.rules, channel, is_decided);
+            choice.lanes.insert(channel, lane);
         }
         let Some(lane) = choice.lanes.get_mut(&channel) else { return false };
         lane.refuse_overflow(&self.checks, (number, channel), self.limits.hold_bytes_max, out);
@@ -254,8 +320,11 @@ impl Ledger {
         for claim in claims {
             lane.claim(&self.checks, (number, channel), *claim, out);
         }
-        choice.settle(&self.checks, number, channel, out);
-        choice.halted.is_none()
+        if let Some(findings) = findings {
+            lane.text.take(&self.text, (number, channel), findings);
+        }
+        choice.settle(&self.checks, &self.text, (number, channel), out);
+        true
     }
 
     /// Does something to a lane that is open and then settles it.
@@ -269,7 +338,7 @@ impl Ledger {
         let Some(choice) = self.choices.get_mut(&number) else { return };
         let Some(lane) = choice.lanes.get_mut(&channel) else { return };
         work(lane, &self.checks, out);
-        choice.settle(&self.checks, number, channel, out);
+        choice.settle(&self.checks, &self.text, (number, channel), out);
     }
 
     fn finish(&mut self, number: u32, out: &mut Vec<Outcome>) {
@@ -283,7 +352,7 @@ impl Ledger {
             // a halt on an earlier channel has closed the later ones
             let Some(lane) = choice.lanes.get_mut(&channel) else { return };
             lane.finish(&self.checks, (number, channel), out);
-            choice.settle(&self.checks, number, channel, out);
+            choice.settle(&self.checks, &self.text, (number, channel), out);
         }
     }
 
@@ -305,6 +374,7 @@ impl Ledger {
         let halted = Halted {
             check: STREAM.to_string(),
             code: code.to_string(),
+            rule: None,
             choice: 0,
             channel: None,
             index: None,
@@ -334,33 +404,42 @@ impl Ledger {
 }
 
 impl Choice {
-    /// Releases what the checks of a channel agree on, and halts if the first
-    /// of their halts is known.
+    /// Releases what the checks of a channel agree on, tells what text rules
+    /// found there, and halts if the first of the halts is known.
     fn settle(
         &mut self,
         checks: &[HaltCheck],
-        choice: u32,
-        channel: Channel,
+        text: &[TextRule],
+        (choice, channel): At,
         out: &mut Vec<Outcome>,
     ) {
         let Some(lane) = self.lanes.get_mut(&channel) else { return };
         let bound = lane.bound(checks);
         if bound > lane.released {
-            out.push(Outcome::Release { choice, channel, bytes: bound - lane.released });
+            out.push(Outcome::Release { choice, channel, span: lane.released..bound });
             lane.released = bound;
         }
+        // no halt can come before what is released
+        lane.text.tell(text, (choice, channel), |note| note.known <= bound, out);
         let at_its_end = self.finished && bound == lane.total;
         let enforcing = || lane.watchers.iter().filter(|watcher| watcher.enforces(checks));
         let decided = |watcher: &Watcher| {
             watcher.stuck.is_some() || watcher.bound(checks, lane.total) > bound || at_its_end
         };
-        let first = enforcing().find_map(|watcher| {
+        let rules = &lane.text;
+        let is_decided = rules.stuck.is_some() || rules.cleared > bound || at_its_end;
+        let of_check = enforcing().find_map(|watcher| {
             watcher.stuck.as_ref().filter(|_| watcher.bound(checks, lane.total) == bound)
         });
-        if let Some(halted) = first
+        let of_rule = rules.stuck.as_ref().filter(|_| rules.cleared == bound);
+        if let Some(halted) = of_check.or(of_rule)
             && enforcing().all(decided)
+            && is_decided
         {
             let halted = Halted::clone(halted);
+            let known = halted.end.unwrap_or(bound);
+            let is_told = |note: &Note| note.end <= bound && note.known <= known;
+            lane.text.tell(text, (choice, channel), is_told, out);
             self.halt(halted, out);
         }
     }
@@ -375,18 +454,19 @@ impl Choice {
 type At = (u32, Channel);
 
 impl Lane {
-    fn new(checks: &[HaltCheck], rules: &[HaltRule], channel: Channel) -> Lane {
+    fn new(checks: &[HaltCheck], rules: &[HaltRule], channel: Channel, is_decided: bool) -> Lane {
         let numbered = checks.iter().zip(rules).enumerate();
         let watching = numbered.filter(|(_, (check, _))| check.watches(channel));
         let watchers = watching.map(|(number, (_, rule))| Watcher::new(number, rule.clone()));
         let watchers = watchers.collect();
-        Lane { total: 0, released: 0, claims: 0, claimed: 0, watchers }
+        let text = TextLane::new(is_decided);
+        Lane { total: 0, released: 0, claims: 0, claimed: 0, watchers, text }
     }
 
     fn bound(&self, checks: &[HaltCheck]) -> u64 {
         let enforcing = self.watchers.iter().filter(|watcher| watcher.enforces(checks));
         let bounds = enforcing.map(|watcher| watcher.bound(checks, self.total));
-        bounds.min().unwrap_or(self.total)
+        bounds.min().unwrap_or(self.total).min(self.text.cleared).min(self.total)
     }
 
     /// Fails the checks that keep back more than they may. Looked at before new
@@ -413,6 +493,7 @@ impl Lane {
             let halted = Halted {
                 check: check.name.clone(),
                 code: "hold_overflow".to_string(),
+                rule: None,
                 choice,
                 channel: Some(channel),
                 index: Some(watcher.next_index(self.claims)),
@@ -526,6 +607,87 @@ impl Lane {
     }
 }
 
+impl TextLane {
+    fn new(is_decided: bool) -> TextLane {
+        // without a rule that decides, all text may go
+        let cleared = if is_decided { 0 } else { u64::MAX };
+        TextLane { cleared, stuck: None, notes: VecDeque::new(), shadowed: Vec::new() }
+    }
+
+    /// Takes what rules found in new text.
+    fn take(&mut self, rules: &[TextRule], (choice, channel): At, findings: Findings) {
+        if self.cleared < u64::MAX {
+            self.cleared = findings.cleared.max(self.cleared);
+        }
+        let mut notes = findings.notes;
+        notes.sort_unstable();
+        self.notes.extend(notes);
+        if let Some(halt) = findings.halt
+            && let Some(rule) = rules.get(halt.rule)
+        {
+            let span = halt.start..halt.known;
+            let (code, held) = (halt.cause.code(), halt.cause.held());
+            self.stuck = Some(Box::new(rule.halted(code, (choice, channel), span, held)));
+            self.cleared = halt.start;
+        }
+    }
+
+    /// Tells what was found, as far as it may be told.
+    fn tell(
+        &mut self,
+        rules: &[TextRule],
+        (choice, channel): At,
+        is_told: impl Fn(&Note) -> bool,
+        out: &mut Vec<Outcome>,
+    ) {
+        while let Some(note) = self.notes.pop_front_if(|note| is_told(note)) {
+            let Note { rule: number, start, end, held, .. } = note;
+            let Some(rule) = rules.get(number) else { continue };
+            let halts = rule.mode == Mode::Shadow && rule.action == TextAction::Halt;
+            if held.is_some() {
+                let halted = rule.halted("hold_overflow", (choice, channel), start..end, held);
+                out.push(Outcome::Allowed(halted));
+            } else if !halts {
+                out.push(Outcome::Matched(Matched { choice, channel, rule: number, start, end }));
+            } else if !self.shadowed.contains(&rule.check) {
+                // it would have halted once
+                self.shadowed.push(rule.check.clone());
+                let halted = rule.halted("match", (choice, channel), start..note.known, None);
+                out.push(Outcome::Shadow(halted));
+            }
+        }
+    }
+}
+
+impl TextRule {
+    fn halted(
+        &self,
+        code: &str,
+        (choice, channel): At,
+        span: Range<u64>,
+        held: Option<u64>,
+    ) -> Halted {
+        let what = match (held, self.name) {
+            (Some(held), _) => format!("{code} ({held} > {} bytes)", self.hold_bytes_max),
+            (None, Some(name)) => format!("{code} ({name})"),
+            (None, None) => code.to_string(),
+        };
+        Halted {
+            check: self.check.to_string(),
+            code: code.to_string(),
+            rule: self.name.map(str::to_string),
+            choice,
+            channel: Some(channel),
+            index: None,
+            start: Some(span.start),
+            end: Some(span.end),
+            value: held.map(|held| held as f64),
+            limit: held.map(|_| f64::from(self.hold_bytes_max)),
+            reason: what,
+        }
+    }
+}
+
 impl Watcher {
     fn new(check: usize, rule: HaltRule) -> Watcher {
         Watcher { check, rule, cleared: 0, waiting: VecDeque::new(), tokens: 0, stuck: None }
@@ -578,6 +740,7 @@ impl Watcher {
         let halted = |code: &str, value, limit, reason| Halted {
             check: check.name.clone(),
             code: code.to_string(),
+            rule: None,
             choice: at.choice,
             channel: Some(at.channel),
             index: Some(at.index),

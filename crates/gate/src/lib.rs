@@ -10,6 +10,7 @@
 //! | to | use |
 //! | --- | --- |
 //! | read a policy from TOML, YAML or JSON | [`Policy::parse`] |
+//! | make a policy ready once and use it for many responses | [`Checks`] |
 //! | gate a provider's bytes with the scorers of this project | [`StreamDriver`] |
 //! | gate text with the scorers of this project | [`Driver`] |
 //! | gate text under an event loop of your own | [`Gate`] |
@@ -30,26 +31,35 @@
 //! It opens no file or socket, reads no clock and spawns nothing. The providers'
 //! formats are the business of the `tidegate-wire` crate.
 
+mod checks;
 pub mod document;
 mod driver;
 mod gate;
 mod ledger;
 mod policy;
 mod stream;
+mod text;
+mod tokens;
 mod trace;
 mod verdict;
 mod words;
 
+pub use checks::Checks;
 pub use document::Format;
 pub use driver::{Cause, Driver, NoScorer, Turn};
-pub use gate::{Event, Gate, Passed, Release, Request, Step, UnknownRequest};
+pub use gate::{Event, Gate, Passed, Release, Request, Step, TextMatch, UnknownRequest};
 pub use policy::{
-    ChannelKind, HaltCheck, Limits, Mode, Notice, OnError, POLICY_VERSION, Policy, PolicyError,
-    ScorePolicy, Source, StreamPolicy, TrendKind, Unit,
+    ChannelKind, ChecksumKind, HaltCheck, Limits, Mode, Notice, OnError, OnOverflow,
+    POLICY_VERSION, Policy, PolicyError, ScorePolicy, Source, StreamPolicy, TextAction, TextCheck,
+    TrendKind, Unit,
 };
 pub use stream::StreamDriver;
 pub use tidegate_kernel::{Channel, InvalidScore, Score};
 pub use tidegate_wire::{Framing, TokenLogprob};
-pub use trace::{ClaimRecord, Record, Replay, ReplayError, TRACE_VERSION};
+pub use tokens::ReleasedToken;
+pub use trace::{
+    ClaimRecord, FoundRecord, Record, Replay, ReplayError, TRACE_VERSION, TextHaltRecord,
+    TextRecord,
+};
 pub use verdict::{Halted, Verdict};
 pub use words::Answer;

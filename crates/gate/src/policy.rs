@@ -1,5 +1,8 @@
 //! The policy: which checks run and what they do.
 
+mod text;
+
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,6 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_kernel::{Channel, HaltConfig, Trend};
 
+pub(crate) use self::text::{CheckRule, part_of};
+pub use self::text::{ChecksumKind, OnOverflow, TextAction, TextCheck};
+use crate::checks::Checks;
 use crate::document::{Document, DocumentError, Format, line_column};
 
 /// The version of the policy's format that this program reads.
@@ -26,6 +32,10 @@ pub struct Policy {
     /// Halt rules: each watches the scores of some channels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub halt: Vec<HaltCheck>,
+    /// Text rules: text that is kept from being shown, or noted. Where several
+    /// rules match at one place, the earlier wins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub text: Vec<TextCheck>,
     /// What happens when the stream itself is not as it should be.
     #[serde(default)]
     pub stream: StreamPolicy,
@@ -40,6 +50,7 @@ impl Default for Policy {
         Policy {
             version: POLICY_VERSION,
             halt: Vec::new(),
+            text: Vec::new(),
             stream: StreamPolicy::default(),
             limits: Limits::default(),
         }
@@ -95,7 +106,9 @@ pub struct HaltCheck {
 }
 
 /// Whether a check runs, and whether it decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Does not run.
@@ -274,6 +287,11 @@ pub struct Limits {
     #[serde(default = "defaults::claim_bytes_max")]
     #[schemars(range(min = 16, max = 1_048_576))]
     pub claim_bytes_max: u32,
+    /// Bytes of one automaton: of one text rule, or of all that run together on
+    /// a channel. Default 32 MiB, for all streams together.
+    #[serde(default = "defaults::automaton_bytes_max")]
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub automaton_bytes_max: u32,
 }
 
 impl Default for Limits {
@@ -284,6 +302,7 @@ impl Default for Limits {
             event_bytes_max: defaults::event_bytes_max(),
             hold_bytes_max: defaults::hold_bytes_max(),
             claim_bytes_max: defaults::claim_bytes_max(),
+            automaton_bytes_max: defaults::automaton_bytes_max(),
         }
     }
 }
@@ -353,23 +372,10 @@ impl HaltCheck {
         }
     }
 
-    fn find_fault<'a>(
-        &self,
-        number: &str,
-        mut earlier: impl Iterator<Item = &'a String>,
-    ) -> Result<(), Fault> {
+    fn find_fault(&self, number: &str) -> Result<(), Fault> {
         let name = &self.name;
         let fault = |field, message| Fault::new(["halt", number, field], message);
         let score = |field, message| Fault::new(["halt", number, "score", field], message);
-        if !is_name(name) {
-            let message = format!("`{}` cannot name a check", shorten(name));
-            let help = "a name has 1 to 64 letters, digits, `_`, `-` or `.`, and is not `stream`";
-            return Err(fault("name", message).help(help));
-        }
-        if earlier.any(|other| other == name) {
-            let message = format!("two checks are named `{name}`");
-            return Err(fault("name", message).help("give this one a `name` of its own"));
-        }
         if self.channels.is_empty() {
             let message = format!("the check `{name}` watches no channel");
             return Err(fault("channels", message).help("to switch it off, say `mode = \"off\"`"));
@@ -434,6 +440,10 @@ mod defaults {
     pub(super) fn claim_bytes_max() -> u32 {
         1 << 10
     }
+
+    pub(super) fn automaton_bytes_max() -> u32 {
+        tidegate_text::AUTOMATON_BYTES_MAX as u32
+    }
 }
 
 impl Policy {
@@ -456,13 +466,21 @@ impl Policy {
         text: &str,
         format: Format,
     ) -> Result<(Policy, Vec<Notice>), PolicyError> {
+        let (checks, notices) = Checks::parse_with_notices(text, format)?;
+        Ok((checks.policy().clone(), notices))
+    }
+
+    /// Reads a policy and makes it ready.
+    pub(crate) fn make(text: &str, format: Format) -> Result<(Checks, Vec<Notice>), PolicyError> {
         let read = || {
             let mut document = Document::parse(text, format)?;
             let mut notices = drop_older_fields(&mut document);
             let policy: Policy = document.read()?;
-            policy.find_fault().map_err(|fault| fault.placed_in(&document))?;
+            let checks = policy.find_fault().and_then(|()| Checks::compile(&policy));
+            let checks = checks.map_err(|fault| fault.placed_in(&document))?;
             notices.extend(policy.notices());
-            Ok((policy, notices))
+            notices.extend(checks.notices());
+            Ok((checks, notices))
         };
         read().map_err(|error| PolicyError::placed(error, text))
     }
@@ -472,7 +490,7 @@ impl Policy {
     /// # Errors
     /// The first fault, without a place.
     pub fn validate(&self) -> Result<(), PolicyError> {
-        self.find_fault().map_err(|fault| PolicyError::without_place(fault.message))
+        self.find_fault().map_err(Fault::without_place)
     }
 
     /// The JSON Schema of policies, generated from these types.
@@ -481,7 +499,7 @@ impl Policy {
         schemars::schema_for!(Policy).to_value()
     }
 
-    fn find_fault(&self) -> Result<(), Fault> {
+    pub(crate) fn find_fault(&self) -> Result<(), Fault> {
         if self.version != POLICY_VERSION {
             let message = format!("`version` is `{}`: this program reads 1", self.version);
             return Err(Fault::new(["version"], message));
@@ -500,23 +518,53 @@ impl Policy {
             );
             return Err(Fault::new(["limits", "hold_bytes_max"], message));
         }
+        self.find_fault_of_names()?;
         for (number, check) in self.halt.iter().enumerate() {
-            let earlier = self.halt.iter().take(number).map(|check| &check.name);
-            check.find_fault(&number.to_string(), earlier)?;
+            check.find_fault(&number.to_string())?;
+        }
+        for (number, check) in self.text.iter().enumerate() {
+            check.find_fault(&number.to_string(), &self.limits)?;
+        }
+        Ok(())
+    }
+
+    /// Verdicts call checks by their names.
+    fn find_fault_of_names(&self) -> Result<(), Fault> {
+        let halt = self.halt.iter().map(|check| &check.name).enumerate();
+        let text = self.text.iter().map(|check| &check.name).enumerate();
+        let named = halt.map(|(number, name)| ("halt", number, name));
+        let named = named.chain(text.map(|(number, name)| ("text", number, name)));
+        let mut known = BTreeSet::new();
+        for (kind, number, name) in named {
+            let fault = |message| Fault::new([kind, &number.to_string(), "name"], message);
+            if !is_name(name) {
+                let message = format!("`{}` cannot name a check", shorten(name));
+                let help =
+                    "a name has 1 to 64 letters, digits, `_`, `-` or `.`, and is not `stream`";
+                return Err(fault(message).help(help));
+            }
+            if !known.insert(name) {
+                let message = format!("two checks are named `{name}`");
+                return Err(fault(message).help("give this one a `name` of its own"));
+            }
         }
         Ok(())
     }
 
     fn notices(&self) -> Vec<Notice> {
         let mut notices = Vec::new();
-        if self.halt.iter().all(|check| check.mode != Mode::Enforce) {
+        let enforces = |mode| mode == Mode::Enforce;
+        let changes = |check: &TextCheck| check.action != TextAction::Flag;
+        if !self.halt.iter().any(|check| enforces(check.mode))
+            && !self.text.iter().any(|check| enforces(check.mode) && changes(check))
+        {
             let message = "no check enforces: all text will be released";
             notices.push(Notice { message: message.to_string() });
         }
         notices
     }
 
-    /// The checks that run, in the order of the policy.
+    /// The halt checks that run, in the order of the policy.
     pub(crate) fn running(&self) -> Arc<[HaltCheck]> {
         self.halt.iter().filter(|check| check.mode != Mode::Off).cloned().collect()
     }
@@ -524,13 +572,14 @@ impl Policy {
 
 impl Limits {
     /// Every field with the range that its schema states.
-    fn ranges(&self) -> [(&'static str, u32, u32, u32); 5] {
+    fn ranges(&self) -> [(&'static str, u32, u32, u32); 6] {
         [
             ("choices_max", self.choices_max, 1, 4096),
             ("tools_max", self.tools_max, 1, 4096),
             ("event_bytes_max", self.event_bytes_max, 1024, 1 << 30),
             ("hold_bytes_max", self.hold_bytes_max, 16, 1 << 30),
             ("claim_bytes_max", self.claim_bytes_max, 16, 1 << 20),
+            ("automaton_bytes_max", self.automaton_bytes_max, 1024, 1 << 30),
         ]
     }
 }
@@ -553,24 +602,28 @@ fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(allowed) && name != "stream"
 }
 
-fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     text.chars().take(60).flat_map(char::escape_debug).collect()
 }
 
 /// A field whose value cannot be used, by its path.
-struct Fault {
+pub(crate) struct Fault {
     path: Vec<String>,
     message: String,
     help: Option<String>,
 }
 
 impl Fault {
-    fn new<const N: usize>(path: [&str; N], message: String) -> Fault {
+    pub(crate) fn new<const N: usize>(path: [&str; N], message: String) -> Fault {
         Fault { path: path.map(str::to_string).to_vec(), message, help: None }
     }
 
-    fn help(self, help: &str) -> Fault {
+    pub(crate) fn help(self, help: &str) -> Fault {
         Fault { help: Some(help.to_string()), ..self }
+    }
+
+    pub(crate) fn without_place(self) -> PolicyError {
+        PolicyError { message: self.message, help: self.help, place: None }
     }
 
     fn placed_in(self, document: &Document) -> DocumentError {
@@ -582,7 +635,7 @@ impl Fault {
 /// Something a reader of the policy should know, though it is no error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    message: String,
+    pub(crate) message: String,
 }
 
 impl fmt::Display for Notice {
@@ -615,10 +668,6 @@ impl PolicyError {
             help: error.help().map(str::to_string),
             place: Some(Place { span, line, column }),
         }
-    }
-
-    pub(crate) fn without_place(message: String) -> PolicyError {
-        PolicyError { message, help: None, place: None }
     }
 
     /// What is wrong, without the place.

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use tidegate_kernel::Channel;
 use tidegate_score::ClaimEnd;
 
-use crate::ledger::{Input, Ledger, Outcome};
-use crate::policy::{Policy, PolicyError};
+use crate::checks::TextRule;
+use crate::ledger::{Input, Ledger, Matched, Outcome};
+use crate::policy::{Policy, PolicyError, TextAction};
+use crate::text::{Findings, HaltCause, Note, TextHalt};
 use crate::verdict::Halted;
 use crate::words::{Answer, answer, channel_name};
 
@@ -43,6 +45,9 @@ pub enum Record {
         /// The claims that ended with it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         claims: Vec<ClaimRecord>,
+        /// What text rules found with it, if there are any on the channel.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<TextRecord>,
     },
     /// In: a claim was scored.
     Score {
@@ -108,6 +113,25 @@ pub enum Record {
         /// The number of the token or claim.
         index: u64,
     },
+    /// Decided: a text rule matched, and what it does to the match was done.
+    Match {
+        /// The choice.
+        choice: u32,
+        /// The channel.
+        #[serde(with = "channel_name")]
+        channel: Channel,
+        /// The check.
+        check: String,
+        /// The rule's name in the library, if it is from there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+        /// What the check does, or, in shadow mode, would do to a match.
+        action: TextAction,
+        /// Where the match begins in the channel's text, in bytes.
+        start: u64,
+        /// Where it ends.
+        end: u64,
+    },
     /// Decided by a check in shadow mode: it would have halted.
     Shadow(Halted),
     /// Decided: something went wrong that the policy allows.
@@ -125,6 +149,137 @@ pub struct ClaimRecord {
     /// Whether there is nothing in it to be true or false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub blank: bool,
+}
+
+/// What text rules found: places and lengths, in bytes of the channel's text,
+/// and never the text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextRecord {
+    /// How far the rules that decide let text go.
+    pub cleared: u64,
+    /// Matches, and what rules let go of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<FoundRecord>,
+    /// A rule lets nothing more pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halt: Option<TextHaltRecord>,
+}
+
+/// What a text rule found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FoundRecord {
+    /// The check.
+    pub check: String,
+    /// The rule's name in the library, if it is from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Where it begins.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+    /// How far the text was read to know it.
+    pub known: u64,
+    /// For a rule that held too much and let it go: how much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<u64>,
+}
+
+/// Why a text rule lets nothing more pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextHaltRecord {
+    /// The check.
+    pub check: String,
+    /// The rule's name in the library, if it is from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// `match`, `hold_overflow` or `long_scalar`.
+    pub code: String,
+    /// Where the text ends.
+    pub start: u64,
+    /// How far the text was read to know it.
+    pub known: u64,
+    /// For `hold_overflow`: how much was held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<u64>,
+}
+
+/// How checks and rules are called.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    checks: Vec<Arc<str>>,
+    rules: Arc<[TextRule]>,
+}
+
+impl Names {
+    pub(crate) fn of(ledger: &Ledger) -> Names {
+        let checks = ledger.checks().iter().map(|check| check.name.as_str().into()).collect();
+        Names { checks, rules: ledger.text().clone() }
+    }
+
+    pub(crate) fn check(&self, number: usize) -> Arc<str> {
+        self.checks.get(number).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn check_number(&self, name: &str) -> Option<usize> {
+        self.checks.iter().position(|check| **check == *name)
+    }
+
+    fn rule(&self, number: usize) -> (String, Option<String>) {
+        let rule = self.rules.get(number);
+        let check = rule.map(|rule| rule.check.to_string()).unwrap_or_default();
+        (check, rule.and_then(|rule| rule.name).map(str::to_string))
+    }
+
+    fn rule_number(&self, check: &str, name: Option<&str>) -> Result<usize, String> {
+        let mut rules = self.rules.iter();
+        let number = rules.position(|rule| *rule.check == *check && rule.name == name);
+        number.ok_or_else(|| match name {
+            Some(name) => format!("the policy has no running check `{check}` with a rule `{name}`"),
+            None => format!("the policy has no running check `{check}`"),
+        })
+    }
+}
+
+impl TextRecord {
+    fn new(findings: &Findings, names: &Names) -> TextRecord {
+        let found = |note: &Note| {
+            let (check, rule) = names.rule(note.rule);
+            let Note { start, end, known, held, .. } = *note;
+            FoundRecord { check, rule, start, end, known, held }
+        };
+        let halt = |halt: &TextHalt| {
+            let (check, rule) = names.rule(halt.rule);
+            let (code, held) = (halt.cause.code().to_string(), halt.cause.held());
+            TextHaltRecord { check, rule, code, start: halt.start, known: halt.known, held }
+        };
+        TextRecord {
+            cleared: findings.cleared,
+            found: findings.notes.iter().map(found).collect(),
+            halt: findings.halt.as_ref().map(halt),
+        }
+    }
+
+    fn to_findings(&self, names: &Names) -> Result<Findings, String> {
+        let note = |found: &FoundRecord| {
+            let rule = names.rule_number(&found.check, found.rule.as_deref())?;
+            let FoundRecord { start, end, known, held, .. } = *found;
+            Ok(Note { known, end, start, rule, held })
+        };
+        let halt = |halt: &TextHaltRecord| {
+            let rule = names.rule_number(&halt.check, halt.rule.as_deref())?;
+            let cause = HaltCause::of(&halt.code, halt.held)
+                .ok_or_else(|| format!("`{}` is no reason of a text rule", halt.code))?;
+            Ok::<_, String>(TextHalt { rule, start: halt.start, known: halt.known, cause })
+        };
+        Ok(Findings {
+            cleared: self.cleared,
+            notes: self.found.iter().map(note).collect::<Result<_, String>>()?,
+            halt: self.halt.as_ref().map(halt).transpose()?,
+        })
+    }
 }
 
 impl From<ClaimEnd> for ClaimRecord {
@@ -153,12 +308,13 @@ impl Record {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    pub(crate) fn of_input(input: &Input, names: &[Arc<str>]) -> Record {
-        let name = |check: &usize| names.get(*check).map_or_else(String::new, |n| n.to_string());
+    pub(crate) fn of_input(input: &Input, names: &Names) -> Record {
+        let name = |check: &usize| names.check(*check).to_string();
         match input.clone() {
-            Input::Delta { choice, channel, bytes, claims } => {
+            Input::Delta { choice, channel, bytes, claims, findings } => {
                 let claims = claims.into_iter().map(ClaimRecord::from).collect();
-                Record::Delta { choice, channel, bytes, claims }
+                let text = findings.map(|findings| TextRecord::new(&findings, names));
+                Record::Delta { choice, channel, bytes, claims, text }
             }
             Input::Score { choice, channel, check, claim, answer } => {
                 Record::Score { choice, channel, check: name(&check), claim, score: answer }
@@ -173,15 +329,28 @@ impl Record {
 
     /// The record of a decision; `None` for what a trace leaves out: questions,
     /// and passes that say no more than their score did.
-    pub(crate) fn of_outcome(outcome: &Outcome, names: &[Arc<str>]) -> Option<Record> {
+    pub(crate) fn of_outcome(outcome: &Outcome, names: &Names) -> Option<Record> {
         match outcome {
-            Outcome::Release { choice, channel, bytes } => {
-                Some(Record::Release { choice: *choice, channel: *channel, bytes: *bytes })
+            Outcome::Release { choice, channel, span } => {
+                let bytes = span.end - span.start;
+                Some(Record::Release { choice: *choice, channel: *channel, bytes })
+            }
+            Outcome::Matched(Matched { choice, channel, rule: number, start, end }) => {
+                let (check, rule) = names.rule(*number);
+                Some(Record::Match {
+                    choice: *choice,
+                    channel: *channel,
+                    check,
+                    rule,
+                    action: names.rules.get(*number).map(|rule| rule.action).unwrap_or_default(),
+                    start: *start,
+                    end: *end,
+                })
             }
             Outcome::Judged(judged) if judged.warn => Some(Record::Warn {
                 choice: judged.choice,
                 channel: judged.channel,
-                check: names.get(judged.check).map_or_else(String::new, |name| name.to_string()),
+                check: names.check(judged.check).to_string(),
                 index: judged.index,
             }),
             Outcome::Judged(_) | Outcome::Ask { .. } => None,
@@ -193,17 +362,16 @@ impl Record {
 
     /// The input that the record stands for; `None` if it is the head or a
     /// decision.
-    fn to_input(
-        &self,
-        check_number: impl Fn(&str) -> Option<usize>,
-    ) -> Result<Option<Input>, String> {
+    fn to_input(&self, names: &Names) -> Result<Option<Input>, String> {
         let number = |name: &String| {
-            check_number(name).ok_or_else(|| format!("the policy has no running check `{name}`"))
+            let number = names.check_number(name);
+            number.ok_or_else(|| format!("the policy has no running check `{name}`"))
         };
         Ok(Some(match self.clone() {
-            Record::Delta { choice, channel, bytes, claims } => {
+            Record::Delta { choice, channel, bytes, claims, text } => {
                 let claims = claims.into_iter().map(ClaimEnd::from).collect();
-                Input::Delta { choice, channel, bytes, claims }
+                let findings = text.map(|text| text.to_findings(names)).transpose()?;
+                Input::Delta { choice, channel, bytes, claims, findings }
             }
             Record::Score { choice, channel, check, claim, score } => {
                 Input::Score { choice, channel, check: number(&check)?, claim, answer: score }
@@ -248,7 +416,7 @@ pub struct Replay {
 #[derive(Debug)]
 struct Running {
     ledger: Ledger,
-    names: Vec<Arc<str>>,
+    names: Names,
     /// Decided here and not yet read.
     expected: VecDeque<Record>,
     outcomes: Vec<Outcome>,
@@ -290,8 +458,7 @@ impl Replay {
             self.running = Some(running);
             return Ok(());
         };
-        let number = |name: &str| running.names.iter().position(|other| **other == *name);
-        if let Some(input) = record.to_input(number).map_err(bad)? {
+        if let Some(input) = record.to_input(&running.names).map_err(bad)? {
             running.settled().map_err(differs)?;
             running.apply(input);
             return Ok(());
@@ -333,8 +500,8 @@ impl Replay {
 
 impl Running {
     fn new(policy: &Policy) -> Result<Running, PolicyError> {
-        let ledger = Ledger::new(policy)?;
-        let names = ledger.checks().iter().map(|check| check.name.as_str().into()).collect();
+        let ledger = Ledger::for_replay(policy)?;
+        let names = Names::of(&ledger);
         Ok(Running { ledger, names, expected: VecDeque::new(), outcomes: Vec::new() })
     }
 

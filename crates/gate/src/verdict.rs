@@ -33,8 +33,12 @@ pub struct Halted {
     /// Which check halted: its name in the policy, or `stream` for what is
     /// wrong with the stream itself.
     pub check: String,
-    /// What halted, as a word: `hard_limit`, `missing_score`, `invalid_json`, …
+    /// What halted, as a word: `hard_limit`, `missing_score`, `match`,
+    /// `invalid_json`, …
     pub code: String,
+    /// Which rule of a text check, if it is one of the library's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// The choice.
     pub choice: u32,
     /// The channel; absent for what is wrong with the stream itself.
@@ -44,10 +48,12 @@ pub struct Halted {
     /// that this check was asked to judge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<u64>,
-    /// Where that token or claim begins in the channel's text, in bytes.
+    /// Where that token or claim, or the match, begins in the channel's text, in
+    /// bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<u64>,
-    /// Where it ends, in bytes.
+    /// Where it ends, in bytes; for a text rule, how far the text was read when
+    /// the match was sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<u64>,
     /// What was measured, where it is a number: the score, the mean, the drop.
@@ -66,8 +72,12 @@ impl fmt::Display for Halted {
         if let Some(channel) = self.channel {
             write!(f, ", {channel}")?;
         }
-        if let (Some(index), Some(start), Some(end)) = (self.index, self.start, self.end) {
-            write!(f, ", at {index} (bytes {start} to {end})")?;
+        match (self.index, self.start, self.end) {
+            (Some(index), Some(start), Some(end)) => {
+                write!(f, ", at {index} (bytes {start} to {end})")?;
+            }
+            (None, Some(start), _) => write!(f, ", at byte {start}")?,
+            _ => {}
         }
         write!(f, ": {}", self.reason)
     }

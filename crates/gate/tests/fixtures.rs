@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidegate::{
-    Answer, Channel, Driver, Event, Framing, Gate, Halted, Policy, Record, Replay, Source, Step,
-    StreamDriver,
+    Answer, Channel, Checks, Event, Framing, Halted, Mode, Policy, Record, Replay, Source, Step,
+    StreamDriver, TextAction, TextMatch,
 };
 use tidegate_kernel::{Decision, HaltRule};
 use tidegate_score::{Claim, Facts, FactsScorer, HostScores, ScoreError, Scorer};
@@ -129,8 +129,39 @@ struct Result_ {
     shadow: Vec<Halted>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed: Vec<Halted>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    matches: Vec<Match>,
     passed: u64,
     warnings: u64,
+}
+
+/// What a text rule matched.
+#[derive(Debug, PartialEq, Serialize)]
+struct Match {
+    choice: u32,
+    channel: String,
+    check: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+    action: TextAction,
+    mode: Mode,
+    start: u64,
+    end: u64,
+}
+
+impl Match {
+    fn of(found: &TextMatch) -> Match {
+        Match {
+            choice: found.choice,
+            channel: found.channel.to_string(),
+            check: found.check.to_string(),
+            rule: found.rule,
+            action: found.action,
+            mode: found.mode,
+            start: found.span.start,
+            end: found.span.end,
+        }
+    }
 }
 
 impl Result_ {
@@ -145,6 +176,7 @@ impl Result_ {
                     self.passed += 1;
                     self.warnings += u64::from(passed.warn);
                 }
+                Event::Matched(found) => self.matches.push(Match::of(found)),
                 Event::Shadow(halted) => self.shadow.push(halted.clone()),
                 Event::Allowed(halted) => self.allowed.push(halted.clone()),
                 Event::Halted(halted) => self.halts.push(halted.clone()),
@@ -201,12 +233,12 @@ impl Scores {
 }
 
 /// Makes the calls of a case, with the text of each push cut by `cut`.
-fn calls(case: &Case, policy: &Policy, cut: &dyn Fn(&str) -> Vec<String>) -> Result_ {
-    let mut gate = Gate::new(policy).unwrap();
+fn calls(case: &Case, checks: &Checks, cut: &mut dyn FnMut(&str) -> Vec<String>) -> Result_ {
+    let mut gate = checks.gate();
     gate.record();
     let mut scores = Scores::of(case);
     let mut result = Result_::default();
-    let mut trace = vec![Record::head(policy)];
+    let mut trace = vec![Record::head(checks.policy())];
     let mut manual = false;
     let mut note = |step: &Step, result: &mut Result_| {
         result.note(step);
@@ -253,20 +285,58 @@ fn calls(case: &Case, policy: &Policy, cut: &dyn Fn(&str) -> Vec<String>) -> Res
 }
 
 /// Puts the bytes of a case through wire and gate, cut into pieces.
-fn stream(case: &Case, policy: &Policy, pieces: &[&[u8]]) -> Result_ {
-    let mut driver = Driver::new(policy).unwrap();
+fn stream(case: &Case, checks: &Checks, pieces: &[&[u8]]) -> Result_ {
+    let mut driver = checks.driver();
     let scores: Vec<f64> = answers(&case.scores).into_iter().map(Result::unwrap).collect();
     driver.set_scorer(Source::Host, HostScores::new(scores));
     if let Some(facts) = &case.facts {
         driver.set_scorer(Source::Facts, FactsScorer::new(Facts::parse(facts).unwrap()));
     }
-    let mut stream = StreamDriver::new(Framing::Auto, policy, driver);
+    let mut stream = StreamDriver::new(Framing::Auto, checks.policy(), driver);
     let mut result = Result_::default();
     for piece in pieces {
         stream.push(piece, &mut |turn| result.note(turn.step));
     }
     stream.finish(&mut |turn| result.note(turn.step));
     result
+}
+
+/// How many random cuts each case is run with.
+const RANDOM_CUTS: usize = 200;
+
+/// Seeded: the same cuts in every run.
+struct Random(u64);
+
+impl Random {
+    /// From 1 to `max`.
+    fn up_to(&mut self, max: usize) -> usize {
+        // Marsaglia's xorshift
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        1 + (self.0 % max.max(1) as u64) as usize
+    }
+
+    fn pieces<'a>(&mut self, mut bytes: &'a [u8]) -> Vec<&'a [u8]> {
+        let mut pieces = Vec::new();
+        while !bytes.is_empty() {
+            let (piece, rest) = bytes.split_at(self.up_to(bytes.len().min(40)));
+            pieces.push(piece);
+            bytes = rest;
+        }
+        pieces
+    }
+
+    fn texts(&mut self, mut text: &str) -> Vec<String> {
+        let mut pieces = Vec::new();
+        while !text.is_empty() {
+            let (piece, rest) =
+                text.split_at(text.ceil_char_boundary(self.up_to(12).min(text.len())));
+            pieces.push(piece.to_string());
+            text = rest;
+        }
+        pieces
+    }
 }
 
 fn characters(text: &str) -> Vec<String> {
@@ -283,35 +353,45 @@ fn outcome(case: &Case) -> Value {
         Ok(policy) => policy,
         Err(error) => return error_value(&error),
     };
+    let checks = Checks::new(&policy).unwrap();
+    let mut random = Random(7);
     let result = match &case.stream {
         Some(text) => {
             let bytes = text.as_bytes();
-            let whole = stream(case, &policy, &[bytes]);
+            let whole = stream(case, &checks, &[bytes]);
             for at in 0..bytes.len() {
                 let (head, tail) = bytes.split_at(at);
-                assert_eq!(stream(case, &policy, &[head, tail]), whole, "cut at {at}");
+                assert_eq!(stream(case, &checks, &[head, tail]), whole, "cut at {at}");
             }
             let single: Vec<&[u8]> = bytes.chunks(1).collect();
-            assert_eq!(stream(case, &policy, &single), whole, "one byte at a time");
+            assert_eq!(stream(case, &checks, &single), whole, "one byte at a time");
+            for number in 0..RANDOM_CUTS {
+                let pieces = random.pieces(bytes);
+                assert_eq!(stream(case, &checks, &pieces), whole, "random cut {number}");
+            }
             whole
         }
         None => {
-            let whole = calls(case, &policy, &|text| vec![text.to_string()]);
+            let whole = calls(case, &checks, &mut |text| vec![text.to_string()]);
             if case.uncut {
                 return serde_json::to_value(whole).unwrap();
             }
-            assert_eq!(calls(case, &policy, &characters), whole, "one character at a time");
+            assert_eq!(calls(case, &checks, &mut characters), whole, "one character at a time");
             let longest = case.steps.iter().map(|call| match call {
                 Call::Push { push, .. } => push.len(),
                 _ => 0,
             });
             // a very long push is one thing to try, not thousands
             for at in 1..longest.max().unwrap_or(0).min(200) {
-                let halves = |text: &str| {
+                let mut halves = |text: &str| {
                     let (head, tail) = text.split_at(text.floor_char_boundary(at));
                     vec![head.to_string(), tail.to_string()]
                 };
-                assert_eq!(calls(case, &policy, &halves), whole, "cut at {at}");
+                assert_eq!(calls(case, &checks, &mut halves), whole, "cut at {at}");
+            }
+            for number in 0..RANDOM_CUTS {
+                let mut pieces = |text: &str| random.texts(text);
+                assert_eq!(calls(case, &checks, &mut pieces), whole, "random cut {number}");
             }
             whole
         }

@@ -65,7 +65,7 @@ fn the_schema_and_the_reader_have_the_same_ranges() {
             }
         }
     }
-    assert_eq!(bounded, 22, "six limits of a check and five of a stream, both ways");
+    assert_eq!(bounded, 24, "six limits of a check and six of a stream, both ways");
 }
 
 #[test]

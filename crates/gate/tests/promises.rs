@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tidegate::{
-    Channel, ChannelKind, Gate, HaltCheck, Halted, Mode, OnError, Policy, Record, Replay,
-    ScorePolicy, Source, Step, Unit,
+    Channel, ChannelKind, Event, Gate, HaltCheck, Halted, Mode, OnError, OnOverflow, Policy,
+    Record, Replay, ScorePolicy, Source, Step, TextAction, TextCheck, Unit,
 };
 use tidegate_score::{ScoreError, Segmenter};
 
@@ -25,6 +25,8 @@ struct Run {
     released: BTreeMap<(u32, Channel), String>,
     pushed: BTreeMap<(u32, Channel), String>,
     halts: Vec<Halted>,
+    /// What text rules matched, or would have halted, or let go.
+    found: Vec<Event>,
     trace: Vec<Record>,
     salt: u64,
 }
@@ -46,13 +48,15 @@ impl Run {
         gate.record();
         let trace = vec![Record::head(policy)];
         let empty = BTreeMap::new;
-        Run { gate, released: empty(), pushed: BTreeMap::new(), halts: vec![], trace, salt }
+        let (halts, found) = (vec![], vec![]);
+        Run { gate, released: empty(), pushed: BTreeMap::new(), halts, found, trace, salt }
     }
 
     fn note(
         step: &Step,
         released: &mut BTreeMap<(u32, Channel), String>,
         halts: &mut Vec<Halted>,
+        found: &mut Vec<Event>,
         trace: &mut Vec<Record>,
     ) {
         for release in step.releases() {
@@ -64,8 +68,15 @@ impl Run {
             released.entry((release.choice, release.channel)).or_default().push_str(release.text);
         }
         for event in step.events() {
-            if let tidegate::Event::Halted(halted) = event {
-                halts.push(halted.clone());
+            match event {
+                Event::Halted(halted) => halts.push(halted.clone()),
+                Event::Matched(_) => found.push(event.clone()),
+                Event::Shadow(halted) | Event::Allowed(halted)
+                    if halted.check.starts_with("text") =>
+                {
+                    found.push(event.clone());
+                }
+                _ => {}
             }
         }
         trace.extend_from_slice(step.records());
@@ -74,13 +85,13 @@ impl Run {
     fn push(&mut self, choice: u32, channel: Channel, text: &str) {
         self.pushed.entry((choice, channel)).or_default().push_str(text);
         let step = self.gate.push(choice, channel, text);
-        Self::note(step, &mut self.released, &mut self.halts, &mut self.trace);
+        Self::note(step, &mut self.released, &mut self.halts, &mut self.found, &mut self.trace);
     }
 
     fn token(&mut self, choice: u32, channel: Channel, bytes: u64, score: Option<f64>) {
         let score = score.ok_or(ScoreError::Missing);
         let step = self.gate.push_token(choice, channel, Source::Logprob, bytes, score);
-        Self::note(step, &mut self.released, &mut self.halts, &mut self.trace);
+        Self::note(step, &mut self.released, &mut self.halts, &mut self.found, &mut self.trace);
     }
 
     fn answer(&mut self) {
@@ -90,13 +101,14 @@ impl Run {
             assert_eq!(request.text, self.pushed[&(choice, channel)][span]);
             let score = claim_score(&request.text, self.salt);
             let step = self.gate.resolve(request.id, score).unwrap();
-            Self::note(step, &mut self.released, &mut self.halts, &mut self.trace);
+            Self::note(step, &mut self.released, &mut self.halts, &mut self.found, &mut self.trace);
         }
     }
 
     fn finish(&mut self) {
         let (released, halts) = (&mut self.released, &mut self.halts);
-        self.gate.finish_all(|step| Self::note(step, released, halts, &mut self.trace));
+        let found = &mut self.found;
+        self.gate.finish_all(|step| Self::note(step, released, halts, found, &mut self.trace));
         self.answer();
     }
 
@@ -181,14 +193,66 @@ fn policy() -> impl Strategy<Value = Policy> {
         (mode, channels, score, 1u32..5).prop_map(|(mode, channels, score, window_size)| {
             HaltCheck { mode, channels, score, window_size, ..HaltCheck::default() }
         });
-    (prop::collection::vec(check, 0..3), 16u32..60).prop_map(|(mut checks, claim_bytes_max)| {
+    let all = (prop::collection::vec(check, 0..3), prop::collection::vec(text_check(), 0..4));
+    (all, 16u32..60).prop_map(|((mut checks, mut text), claim_bytes_max)| {
         for (number, check) in checks.iter_mut().enumerate() {
             check.name = format!("check{number}");
         }
-        let mut policy = Policy { halt: checks, ..Policy::default() };
+        for (number, check) in text.iter_mut().enumerate() {
+            check.name = format!("text{number}");
+        }
+        let mut policy = Policy { halt: checks, text, ..Policy::default() };
         policy.limits.claim_bytes_max = claim_bytes_max;
         policy
     })
+}
+
+fn text_check() -> impl Strategy<Value = TextCheck> {
+    let expressions = [
+        "ab",
+        "b+",
+        "a.*1",
+        "1[ab]{2,}",
+        "é",
+        "[aé]{2}。",
+        "(?-u:\\b)a1",
+        "a$",
+        "^b",
+        "\\. ",
+        "a|ab",
+        "a+b*",
+        "\\p{L}{3,}",
+        "b.{0,3}a",
+        "1?b1",
+        "(?s:.)1(?s:.)",
+    ];
+    let action =
+        prop_oneof![Just(TextAction::Halt), Just(TextAction::Flag), Just(TextAction::Mask),];
+    let mode = prop_oneof![4 => Just(Mode::Enforce), 2 => Just(Mode::Shadow), 1 => Just(Mode::Off)];
+    let channels = prop_oneof![
+        Just(vec![ChannelKind::Content]),
+        Just(vec![ChannelKind::Content, ChannelKind::Reasoning, ChannelKind::Tool]),
+    ];
+    let hold_bytes_max = prop_oneof![Just(None), Just(Some(16))];
+    let on_overflow = prop_oneof![Just(OnOverflow::Halt), Just(OnOverflow::Release)];
+    let rest = (channels, hold_bytes_max, on_overflow);
+    (prop::sample::select(expressions.to_vec()), action, mode, rest).prop_map(
+        |(regex, action, mode, rest)| {
+            let (channels, hold_bytes_max, on_overflow) = rest;
+            let regex = Some(regex.to_string());
+            let replacement = (action == TextAction::Mask).then(|| "*".to_string());
+            TextCheck {
+                regex,
+                action,
+                mode,
+                channels,
+                hold_bytes_max,
+                on_overflow,
+                replacement,
+                ..TextCheck::default()
+            }
+        },
+    )
 }
 
 proptest! {
@@ -208,10 +272,12 @@ proptest! {
         for other in [&characters, &random] {
             prop_assert_eq!(&whole.released, &other.released);
             prop_assert_eq!(&whole.halts, &other.halts);
+            prop_assert_eq!(&whole.found, &other.found);
         }
         for run in [&whole, &characters, &random] {
             run.assert_replays();
-            for (key, released) in &run.released {
+            let masks = policy.text.iter().any(|check| check.action == TextAction::Mask);
+            for (key, released) in run.released.iter().filter(|_| !masks) {
                 prop_assert!(run.pushed[key].starts_with(released.as_str()));
             }
         }
@@ -222,6 +288,11 @@ proptest! {
     fn nothing_is_held_without_a_check(speeches in speeches(), mut policy in policy()) {
         for check in &mut policy.halt {
             if check.mode == Mode::Enforce {
+                check.mode = Mode::Shadow;
+            }
+        }
+        for check in &mut policy.text {
+            if check.mode == Mode::Enforce && check.action != TextAction::Flag {
                 check.mode = Mode::Shadow;
             }
         }

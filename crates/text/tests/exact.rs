@@ -1,0 +1,183 @@
+//! P2, P3 and P4 against the oracle: what is released is the longest beginning
+//! that every continuation shares, in every cut.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "tests")]
+
+mod oracle;
+
+use std::sync::Arc;
+
+use oracle::Oracle;
+use proptest::prelude::*;
+use tidegate_text::{AUTOMATON_BYTES_MAX, Action, Edit, Filter, Rule, Rules, View};
+
+/// What continuations consist of; no rule names the last.
+const LETTERS: [char; 4] = ['a', 'b', ' ', 'c'];
+
+/// All texts of up to so many letters.
+fn texts(letters: &[char], length: usize) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut last = all.clone();
+    for _ in 0..length {
+        last = last
+            .iter()
+            .flat_map(|text| letters.iter().map(move |c| format!("{text}{c}")))
+            .collect();
+        all.extend(last.iter().cloned());
+    }
+    all
+}
+
+fn common<'a>(a: &'a str, b: &str) -> &'a str {
+    let same = a.chars().zip(b.chars()).take_while(|(a, b)| a == b);
+    &a[..same.map(|(c, _)| c.len_utf8()).sum()]
+}
+
+/// Rules that mask with a letter of their own, which no text has; every third
+/// halts.
+fn masks(expressions: &[&str]) -> Vec<Rule> {
+    let action = |number: usize| match number % 3 {
+        2 => Action::Halt,
+        _ => Action::Mask(char::from(b'A' + number as u8).to_string()),
+    };
+    let rule = |(number, expression): (usize, &&str)| Rule {
+        action: action(number),
+        ..Rule::regex(expression)
+    };
+    expressions.iter().enumerate().map(rule).collect()
+}
+
+/// After every letter of every text, what was released is what the outputs of
+/// all continuations have in common.
+#[track_caller]
+fn check_exact(rules: &[Rule], texts: &[String], continuations: &[String]) {
+    let oracle = Oracle::new(rules);
+    let compiled = Arc::new(Rules::new(rules, AUTOMATON_BYTES_MAX).unwrap());
+    for text in texts {
+        let mut filter = Filter::new(compiled.clone(), View::Plain);
+        let mut released = String::new();
+        let mut matches = Vec::new();
+        let mut note = |edit: &Edit| {
+            if let Edit::Match { rule, start, end, .. } = edit {
+                matches.push((*rule, *start as usize, *end as usize));
+            }
+        };
+        for (at, c) in text.char_indices() {
+            let seen = &text[..at + c.len_utf8()];
+            released.push_str(filter.push(&text[at..at + c.len_utf8()], &mut note));
+            let mut shared: Option<String> = None;
+            for continuation in continuations {
+                let whole = oracle.whole(&format!("{seen}{continuation}")).text;
+                shared = Some(match shared {
+                    Some(shared) => common(&shared, &whole).to_string(),
+                    None => whole,
+                });
+            }
+            assert_eq!(
+                released,
+                shared.unwrap(),
+                "after `{seen}` of `{text}`, rules {:?}",
+                rules.iter().map(|rule| &rule.pattern).collect::<Vec<_>>()
+            );
+        }
+        released.push_str(filter.finish(&mut note));
+        let whole = oracle.whole(text);
+        assert_eq!(released, whole.text, "all of `{text}`");
+        if whole.halted.is_some() {
+            matches.push(*whole.rejected.last().unwrap());
+        }
+        assert_eq!(matches, whole.rejected, "matches of `{text}`");
+    }
+}
+
+#[test]
+fn held_is_exactly_what_is_open() {
+    let texts = texts(&['a', 'b', ' '], 5);
+    let cases: &[&[&str]] = &[
+        &["ab"],
+        &["a+"],
+        &["a+?"],
+        &["a|ab"],
+        &["ab|a"],
+        &["a+b"],
+        &["a*b"],
+        &["aab|b"],
+        &["a{2,3}"],
+        &["a{2,}"],
+        &["a{2,3}?"],
+        &["(?:ab)+"],
+        &["a(?:b a)?"],
+        &["a(?:.*b)?"],
+        &["a.*?b"],
+        &["a.*b"],
+        &["^a"],
+        &["a$"],
+        &["^a+$"],
+        &[r"(?-u:\b)a"],
+        &[r"a(?-u:\b)"],
+        &[r"(?-u:\b)a+(?-u:\b)"],
+        &[r"a(?-u:\B)"],
+        &["ab", "a"],
+        &["a", "ab"],
+        &["aba", "b"],
+        &["abab", "ba"],
+        &["aa", "a", "b"],
+        &["a{3}", "a"],
+        &["b+a", "ab+"],
+        &["a b", "b a", " "],
+        &["ab", "ba", "a b"],
+        &["[ab]{3}", "b "],
+    ];
+    for expressions in cases {
+        check_exact(&masks(expressions), &texts, &self::texts(&LETTERS, 4));
+    }
+}
+
+/// Rules that mask with one text leave no doubt about it.
+#[test]
+fn one_replacement_is_shown_as_soon_as_one_of_its_rules_is_sure() {
+    let rule =
+        |expression| Rule { action: Action::Mask("X".to_string()), ..Rule::regex(expression) };
+    let rules = [rule("abab"), rule("ab"), rule("b+")];
+    check_exact(&rules, &texts(&['a', 'b', ' '], 5), &texts(&LETTERS, 4));
+}
+
+fn expression() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        6 => "[ab ]".prop_map(|c: String| c),
+        2 => Just("[ab]".to_string()),
+        1 => Just("(?s:.)".to_string()),
+    ];
+    // small, so that every expression can be matched by what continuations have
+    leaf.prop_recursive(2, 5, 2, |inner| {
+        let op = prop_oneof![
+            Just("+"), Just("*"), Just("?"), Just("+?"), Just("*?"), Just("??"), Just("{2}"), Just("{1,2}"),
+        ];
+        prop_oneof![
+            2 => prop::collection::vec(inner.clone(), 2..3).prop_map(|parts| parts.concat()),
+            1 => prop::collection::vec(inner.clone(), 2..3).prop_map(|parts| format!("(?:{})", parts.join("|"))),
+            2 => (inner, op).prop_map(|(inner, op)| format!("(?:{inner}){op}")),
+        ]
+    })
+}
+
+/// Expressions with and without something to see around the match.
+fn anchored() -> impl Strategy<Value = String> {
+    let around = |rest: &'static str| prop_oneof![8 => Just(String::new()), 1 => Just(r"(?-u:\b)".to_string()), 1 => Just(rest.to_string())];
+    let around = (around("^"), expression(), around("$"));
+    around.prop_map(|(a, b, c)| format!("{a}{b}{c}")).prop_filter("it matches text", |expression| {
+        Rules::new(&[Rule::regex(expression)], AUTOMATON_BYTES_MAX).is_ok()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn random_rules_hold_exactly_what_is_open(
+        expressions in prop::collection::vec(anchored(), 1..4),
+        text in "[ab ]{1,8}",
+    ) {
+        let rules = masks(&expressions.iter().map(String::as_str).collect::<Vec<_>>());
+        check_exact(&rules, &[text], &texts(&LETTERS, 5));
+    }
+}
