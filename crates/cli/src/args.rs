@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Read a policy and say what is wrong with it
     Validate(Validate),
+    /// List the text rules that ship with the program
+    Rules(Rules),
     /// Print the JSON Schema of policies
     Schema,
     /// Print completions for a shell
@@ -87,6 +89,16 @@ pub(crate) struct Validate {
     #[arg(value_name = "POLICY", value_hint = ValueHint::FilePath)]
     pub(crate) policy: PathBuf,
     /// Text for people, or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rules {
+    /// Only these: groups or single rules; all if none is given
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Text for people, or JSON Lines for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 }

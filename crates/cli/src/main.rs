@@ -5,6 +5,7 @@ mod input;
 mod json;
 mod plot;
 mod replay;
+mod rules;
 mod run;
 mod text;
 mod validate;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Rules(args) => rules::rules(&args),
         Command::Schema => print(|out| {
             serde_json::to_writer_pretty(&mut *out, &Policy::schema())?;
             writeln!(out)

@@ -192,6 +192,86 @@ fn a_trace_replays_and_a_changed_one_differs() {
     assert_eq!(run(&["replay", &empty]).code, 2);
 }
 
+/// What `examples/leak.sse` would leak, and pieces of it.
+const SECRETS: [&str; 6] =
+    ["bob.hook", "@ferry", "5550", "4111", concat!("gh", "p_"), "Ab3dEf6Hi9"];
+
+#[test]
+fn secrets_leave_by_no_way() {
+    let scratch = Scratch::new("secrets");
+    let file = scratch.path("trace.jsonl");
+    let args = ["run", "examples/leak.sse", "--policy", "examples/secrets.toml", "--trace", &file];
+    let text = run(&args);
+    assert_eq!(text.code, 0, "{}", text.stderr);
+    let shown = concat!(
+        "Of course! Write to [redacted] or call [redacted]. The booking was paid with ",
+        "[redacted], and the deploy token is [redacted]. Bring ID. Safe travels!\n[tool:0]\n",
+        r#"{"to": "[redacted]", "card": "[redacted]", "text": "See you\non board"}"#,
+    );
+    assert_eq!(text.stdout, shown);
+    assert!(text.stderr.contains("masked by `secrets`, rule `credit_card`: 2 matches"));
+    assert!(text.stderr.contains("flagged by `tone`: 1 match"), "{}", text.stderr);
+    let json = run(&[&args[..], &["--format", "json"]].concat());
+    let trace = fs::read_to_string(&file).unwrap();
+    for out in [&text.stdout, &text.stderr, &json.stdout, &json.stderr, &trace] {
+        for secret in SECRETS {
+            assert!(!out.contains(secret), "`{secret}` in {out}");
+        }
+    }
+    // places and lengths are there, for whoever must prove what was decided
+    let of_rule =
+        |line: &&str| line.contains(r#""record":"match""#) && line.contains("github_token");
+    let line = trace.lines().find(of_rule).unwrap();
+    let record: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(record["end"].as_u64().unwrap() - record["start"].as_u64().unwrap(), 42);
+    let replayed = run(&["replay", &file]);
+    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+}
+
+#[test]
+fn a_text_rule_that_halts_shows_nothing_of_its_match() {
+    let scratch = Scratch::new("texthalt");
+    let policy = scratch.path("policy.toml");
+    fs::write(&policy, "version = 1\n[[text]]\nname = \"no-keys\"\nuse = [\"secrets\"]\n").unwrap();
+    for format in ["text", "json"] {
+        let ran = run(&["run", "examples/leak.sse", "--policy", &policy, "--format", format]);
+        assert_eq!(ran.code, 1);
+        assert!(ran.stdout.contains(" token is "), "{}", ran.stdout);
+        for secret in &SECRETS[4..] {
+            assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret), "{}", ran.stdout);
+        }
+        let said = if format == "text" { &ran.stderr } else { &ran.stdout };
+        assert!(said.contains("match (github_token)"), "{said}");
+    }
+}
+
+#[test]
+fn validate_says_which_rules_can_hold_without_bound() {
+    let scratch = Scratch::new("unbounded");
+    let policy = scratch.path("policy.toml");
+    let rule = "version = 1\n[[text]]\nregex = 'key [a-z]{2,9} is (.*)!'\naction = \"mask\"\n";
+    fs::write(&policy, rule).unwrap();
+    let ran = run(&["validate", &policy]);
+    assert_eq!(ran.code, 0);
+    let expect = "note: the check `text` can hold back text without bound (`.*`, bytes 19 to 21) \
+        while it is open whether it matches: past 65536 bytes it halts\n";
+    assert!(ran.stdout.starts_with(expect), "{}", ran.stdout);
+}
+
+#[test]
+fn the_library_can_be_listed() {
+    let ran = run(&["rules"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stdout.lines().any(|line| line.starts_with("pii      credit_card")));
+    let ran = run(&["rules", "credit_card", "--format", "json"]);
+    let rule: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&rule["checksum"], &rule["group"]), (&"luhn".into(), &"pii".into()));
+    assert!(rule["hold_bytes_max"].as_u64().unwrap() >= 16);
+    let ran = run(&["rules", "credit_cart"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("did you mean `credit_card`?"), "{}", ran.stderr);
+}
+
 #[test]
 fn a_policy_fault_is_drawn_with_its_place_and_nothing_is_run() {
     let scratch = Scratch::new("policy");

@@ -532,8 +532,8 @@ pub static LIBRARY: &[LibraryRule] = &[
         "url_credentials",
         "names and passwords in addresses, from :// to @",
         concat!(
-            r"://[A-Za-z0-9._~%!&'*+,;=-]{0,64}:[A-Za-z0-9._~%!&'()*+,;=^|-]",
-            r"[A-Za-z0-9._~%!$&'()*+,;=^|:-]{0,127}@",
+            r"://[A-Za-z0-9._~%!&'*+,;=-]{0,63}:[A-Za-z0-9._~%!&'()*+,;=^|-]",
+            r"[A-Za-z0-9._~%!$&'()*+,;=^|:-]{0,95}@",
         ),
     ),
     // RFC 5321 4.1.2 without quotes, bounded by its 4.5.3.1. Not git@, as of
@@ -544,9 +544,9 @@ pub static LIBRARY: &[LibraryRule] = &[
         concat!(
             r"(?-u:\b)(?:(?:[A-Za-fh-z0-9_]|g[A-Za-hj-z0-9._%+'-]|gi[A-Za-su-z0-9._%+'-]",
             r"|git[A-Za-z0-9._%+'-])[A-Za-z0-9._%+'-]{0,60}|gi?)@",
-            r"(?:[A-Za-z][A-Za-z0-9-]{0,62}|[0-9](?:[A-WYZa-wyz0-9-][A-Za-z0-9-]{0,61}",
-            r"|[Xx][A-Za-z0-9-]{1,62})?)\.",
-            r"(?:[A-Za-z0-9-]{1,24}\.){0,3}[A-Za-z]{2}[A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*",
+            r"(?:(?:[A-Za-z]|[0-9][A-WYZa-wyz0-9-]|[0-9][Xx][A-Za-z0-9-])[A-Za-z0-9-]{0,61}|[0-9])\.",
+            r"(?:(?:[0-9-][A-Za-z0-9-]{0,23}|[A-Za-z](?:[0-9-][A-Za-z0-9-]{0,22})?)\.){0,3}",
+            r"[A-Za-z]{2}[A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*",
         ),
     ),
     // the IBAN registry, ISO 13616: what countries use, by length
