@@ -263,12 +263,18 @@ impl Scan {
         self.known = self.known.max(self.at);
         // what stands in the way of a match may go without a word
         let mut is_noted = self.closed;
+        let (mut died, mut is_over) = (false, false);
         for thread in &mut self.threads {
             let Some(group) = set.groups.get(thread.group) else { continue };
             if thread.is_resolved {
                 continue;
             }
             thread.state = group.automaton.next(thread.state, byte);
+            if thread.state == DEAD && thread.rule == NONE {
+                thread.is_resolved = true;
+                died = true;
+                continue;
+            }
             let is_quiet = group.automaton.is_quiet(thread.state) && thread.rule == NONE;
             if is_quiet && group.limit.is_none() {
                 continue;
@@ -289,12 +295,14 @@ impl Scan {
                 if held > u64::from(limit.hold_bytes_max) {
                     thread.overflow = Some(held);
                     thread.is_resolved = true;
-                    is_noted = true;
+                    (is_noted, is_over) = (true, true);
                 }
             }
         }
-        if is_noted {
+        if is_over {
             self.let_go(set);
+        }
+        if is_noted || died {
             self.threads.retain(Thread::may_count);
         }
         if self.threads.len() > fresh {
@@ -309,7 +317,8 @@ impl Scan {
         if live == 0 {
             return;
         }
-        for (number, group) in set.groups.iter().enumerate() {
+        let begin = (live.trailing_zeros() as usize).min(set.groups.len());
+        for (number, group) in set.groups.iter().enumerate().skip(begin) {
             let is_barred = self.barred.0 == self.at && self.barred.1.contains(&number);
             let is_paused = self.resume.get(number).is_some_and(|from| self.at < *from);
             if live & group_bit(number) == 0 || is_barred || is_paused {

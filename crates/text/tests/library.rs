@@ -1,5 +1,7 @@
 //! The library's rules, on texts that they are to find something in and on texts
 //! that look like it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::string_slice, reason = "tests")]
 
 use std::collections::{HashMap, HashSet};
 
@@ -913,7 +915,7 @@ fn scan(regex: &Regex, checksum: Option<Checksum>, text: &str) -> Vec<(usize, us
 /// (`w`). The first and the last are never a mark.
 fn expand(template: &str) -> String {
     let place = Regex::new("<(?:-|([aUldhAbw])([0-9]+))>").unwrap();
-    let mut seed = template.len() as u32 * 77 + 5;
+    let mut seed: u32 = 5;
     let mut next = |below: usize| {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (seed >> 16) as usize % below
