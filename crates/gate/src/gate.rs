@@ -58,6 +58,9 @@ struct Text {
     tokens: BTreeMap<Source, u64>,
 }
 
+/// What the buffer of a channel may take in bytes while it is empty.
+const KEPT_CAPACITY: usize = 64 << 10;
+
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     choice: u32,
@@ -579,6 +582,8 @@ impl Text {
         let done = needed.saturating_sub(self.base) as usize;
         if done == self.kept.len() {
             self.kept.clear();
+            // one large delta does not make it large for good
+            self.kept.shrink_to(KEPT_CAPACITY);
         } else if done > 0 {
             self.kept.drain(..done);
         }

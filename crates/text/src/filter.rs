@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 
 use crate::edit::{Edit, Editor, View};
 use crate::rules::Rules;
+use crate::scan::KEPT_CAPACITY;
 
 /// Puts a text, as it comes, through rules: text in, text out.
 ///
@@ -62,6 +63,9 @@ impl Filter {
             self.editor.push(text, &mut |edit| source.follow(&edit, &mut self.out, on_edit));
             let at = source.at;
             self.kept.drain(..at);
+            if self.kept.capacity() > KEPT_CAPACITY && self.kept.len() < KEPT_CAPACITY {
+                self.kept.shrink_to(KEPT_CAPACITY);
+            }
             self.base += at as u64;
         }
         &self.out

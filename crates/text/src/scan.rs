@@ -62,6 +62,7 @@ pub(crate) struct Scan {
 
 #[derive(Clone, Copy, Debug)]
 struct LetGone {
+    group: usize,
     rule: RuleNumber,
     start: u64,
     known: u64,
@@ -82,6 +83,10 @@ struct Thread {
     /// How many bytes it held when these were too many.
     overflow: Option<u64>,
 }
+
+/// What the buffer of open text may take in bytes, unless more is open: one
+/// large delta does not make it large for good.
+pub(crate) const KEPT_CAPACITY: usize = 64 << 10;
 
 /// The number of threads up to which each is compared with a new one.
 const FEW: usize = 8;
@@ -137,6 +142,9 @@ impl Scan {
             self.report(set, out);
             self.look_back(&kept, base);
             kept.drain(..to_usize(self.settled - base).min(kept.len()));
+            if kept.capacity() > KEPT_CAPACITY && kept.len() < KEPT_CAPACITY {
+                kept.shrink_to(KEPT_CAPACITY);
+            }
             self.kept = kept;
         }
     }
@@ -337,7 +345,8 @@ impl Scan {
             let Some(held) = thread.overflow.filter(|_| releases) else { continue };
             let start = if thread.rule == NONE { thread.start } else { thread.end };
             let rule = first_rule(set, &thread);
-            self.let_gone.push(LetGone { rule, start, known: self.known, held });
+            let (group, known) = (thread.group, self.known);
+            self.let_gone.push(LetGone { group, rule, start, known, held });
             if self.resume.len() < set.groups.len() {
                 self.resume = vec![0; set.groups.len()];
             }
@@ -467,12 +476,12 @@ impl Scan {
             self.barred.1.clear();
         }
         self.barred.1.push(group);
+        // groups that let go since then stay so, and have said it
         self.rewind(start);
     }
 
     fn rewind(&mut self, to: u64) {
         self.threads.clear();
-        self.let_gone.clear();
         self.at = to;
         (self.closed, self.within, self.begun) = (false, false, false);
     }
@@ -513,7 +522,7 @@ impl Scan {
 
     fn pass(&mut self, to: u64, out: &mut Vec<Found>) {
         for gone in self.let_gone.extract_if(.., |gone| gone.start < to) {
-            let LetGone { rule, start, known, held } = gone;
+            let LetGone { rule, start, known, held, .. } = gone;
             out.push(Found::Overflow { rule, start, known, held });
         }
         if to > self.settled {
@@ -554,15 +563,15 @@ impl Scan {
             self.stop(rule, end, best.overflow, out);
             return;
         }
-        let resume = mem::take(&mut self.resume);
-        // a group that let go while this match was open does not look back
+        // what other groups let go behind the match they will again, but the group
+        // that let go while this match was open does not look back
+        let mut resume = mem::take(&mut self.resume);
+        let mut let_gone = mem::take(&mut self.let_gone);
         if resume.get(best.group).is_some_and(|from| *from > end) {
-            self.resume = vec![0; set.groups.len()];
-            if let (Some(to), Some(from)) =
-                (self.resume.get_mut(best.group), resume.get(best.group))
-            {
-                *to = *from;
-            }
+            let others = resume.iter_mut().enumerate().filter(|(group, _)| *group != best.group);
+            others.for_each(|(_, from)| *from = 0);
+            let_gone.retain(|gone| gone.group == best.group);
+            (self.resume, self.let_gone) = (resume, let_gone);
         }
         self.rewind(end);
     }

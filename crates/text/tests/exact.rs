@@ -170,7 +170,7 @@ fn anchored() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(250))]
 
     #[test]
     fn random_rules_hold_exactly_what_is_open(
@@ -179,5 +179,34 @@ proptest! {
     ) {
         let rules = masks(&expressions.iter().map(String::as_str).collect::<Vec<_>>());
         check_exact(&rules, &[text], &texts(&LETTERS, 5));
+    }
+}
+
+/// A match that has ended stands when what may follow it is let go, and that it
+/// was let go is said once.
+#[test]
+fn what_is_let_go_behind_a_match_is_said_once() {
+    let rule = Rule {
+        action: Action::Mask("A".to_string()),
+        hold_bytes_max: 16,
+        on_overflow: tidegate_text::OnOverflow::Release,
+        ..Rule::regex("ab(?:[^z]*z)?")
+    };
+    let rules = Arc::new(Rules::new(&[rule], AUTOMATON_BYTES_MAX).unwrap());
+    let text = "x ab and so on and on and ab on abz";
+    for length in 1..=text.len() {
+        let mut filter = Filter::new(rules.clone(), View::Plain);
+        let (mut shown, mut overflows) = (String::new(), Vec::new());
+        let mut note = |edit: &Edit| {
+            if let Edit::Overflow { start, held, .. } = edit {
+                overflows.push((*start, *held));
+            }
+        };
+        for piece in text.as_bytes().chunks(length) {
+            shown.push_str(filter.push(std::str::from_utf8(piece).unwrap(), &mut note));
+        }
+        shown.push_str(filter.finish(&mut note));
+        assert_eq!(shown, "x A and so on and on and A", "cuts of {length}");
+        assert_eq!(overflows, [(4, 17)], "cuts of {length}");
     }
 }
