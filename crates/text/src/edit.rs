@@ -135,6 +135,12 @@ impl Editor {
             + json
     }
 
+    /// Whether the text was halted or has ended: no more edits come.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// Takes the next piece of the text.
     pub fn push(&mut self, text: &str, on_edit: &mut impl FnMut(Edit)) {
         if self.is_over {

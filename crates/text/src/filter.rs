@@ -52,6 +52,9 @@ impl Filter {
     /// what became of the text.
     pub fn push(&mut self, text: &str, on_edit: &mut impl FnMut(&Edit)) -> &str {
         self.out.clear();
+        if self.editor.is_over() {
+            return &self.out;
+        }
         if self.kept.is_empty() {
             let mut source = Source { text, base: self.base, at: 0 };
             self.editor.push(text, &mut |edit| source.follow(&edit, &mut self.out, on_edit));
@@ -67,6 +70,9 @@ impl Filter {
                 self.kept.shrink_to(KEPT_CAPACITY);
             }
             self.base += at as u64;
+        }
+        if self.editor.is_over() {
+            self.kept = String::new();
         }
         &self.out
     }
