@@ -1,5 +1,7 @@
 //! What every fuzz target checks.
 
+pub mod text;
+
 use tidegate::{Driver, Format, Framing, Policy, Replay, StreamDriver};
 use tidegate_wire::{Fault, Item, Limits, Wire};
 

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oracle::{Oracle, Random, check_cuts, check_runs};
+use oracle::{Cuts, Oracle, Random, check_cuts, check_runs};
 use serde_json::Value;
 use tidegate::Channel;
 use tidegate_text::library::LIBRARY;
@@ -20,7 +20,7 @@ use tidegate_text::{AUTOMATON_BYTES_MAX, Action, Rule, Rules, View};
 use tidegate_wire::{Framing, Item, Limits, Wire};
 
 /// Two-way cuts of a longer text are spread over it.
-const TWO_WAY_CUTS_MOST: usize = 300;
+const CUTS: Cuts = Cuts { two_way_most: 300, random: 200 };
 /// A text is looked at in stretches of so many bytes.
 const STRETCH_BYTES: usize = 2000;
 
@@ -48,7 +48,7 @@ impl Library {
         while !rest.is_empty() {
             let (stretch, behind) = rest.split_at(rest.floor_char_boundary(STRETCH_BYTES));
             rest = behind;
-            check_cuts(&self.rules, &self.oracle, stretch, TWO_WAY_CUTS_MOST);
+            check_cuts(&self.rules, &self.oracle, stretch, CUTS);
             matches += self.oracle.whole(stretch).rejected.len();
         }
         matches
@@ -62,7 +62,7 @@ impl Library {
             let (stretch, behind) = rest.split_at(rest.floor_char_boundary(STRETCH_BYTES));
             rest = behind;
             let whole = oracle::Run::new(&self.rules, View::Json, std::iter::once(stretch));
-            check_runs(&self.rules, View::Json, stretch, TWO_WAY_CUTS_MOST, &|run, cut| {
+            check_runs(&self.rules, View::Json, stretch, CUTS, &|run, cut| {
                 assert_eq!((&run.shown, &run.matches), (&whole.shown, &whole.matches), "{cut}");
             });
             if serde_json::from_str::<Value>(stretch).is_ok() {

@@ -6,7 +6,7 @@ mod oracle;
 
 use std::sync::Arc;
 
-use oracle::{Oracle, Random, check_cuts};
+use oracle::{Cuts, Oracle, Random, check_cuts};
 use proptest::prelude::*;
 use tidegate_text::library::LIBRARY;
 use tidegate_text::{AUTOMATON_BYTES_MAX, Action, Checksum, Pattern, Rule, Rules};
@@ -30,7 +30,7 @@ fn check(rules: &[Rule], texts: &[&str]) {
     let oracle = Oracle::new(rules);
     let compiled = Arc::new(Rules::new(rules, AUTOMATON_BYTES_MAX).unwrap());
     for text in texts {
-        check_cuts(&compiled, &oracle, text, usize::MAX);
+        check_cuts(&compiled, &oracle, text, Cuts::ALL);
     }
 }
 
@@ -131,7 +131,7 @@ fn the_library() {
     for _ in 0..120 {
         let text: String = (0..14).map(|_| PIECES[random.below(PIECES.len())]).collect();
         rejected += oracle.whole(&text).rejected.len();
-        check_cuts(&compiled, &oracle, &text, usize::MAX);
+        check_cuts(&compiled, &oracle, &text, Cuts::ALL);
     }
     assert!(rejected > 100, "only {rejected} matches");
 }
@@ -180,6 +180,6 @@ proptest! {
     #[test]
     fn random(rules in prop::collection::vec(rule(), 1..5), text in "([abcé]|[abA1 \n]|ab){0,40}") {
         let compiled = Arc::new(Rules::new(&rules, AUTOMATON_BYTES_MAX).unwrap());
-        check_cuts(&compiled, &Oracle::new(&rules), &text, usize::MAX);
+        check_cuts(&compiled, &Oracle::new(&rules), &text, Cuts::ALL);
     }
 }

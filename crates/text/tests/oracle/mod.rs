@@ -244,12 +244,23 @@ pub(crate) fn characters(text: &str) -> impl Iterator<Item = &str> {
     text.char_indices().map(|(at, c)| &text[at..at + c.len_utf8()])
 }
 
-/// Puts a text through whole, one character at a time, in two pieces cut at
-/// every place or, of a long text, at so many, and in 200 random cuts; each run
-/// with the three assertions.
-pub(crate) fn check_cuts(rules: &Arc<Rules>, oracle: &Oracle, text: &str, two_way_most: usize) {
+/// How many cuts a text is put through in.
+#[derive(Clone, Copy)]
+pub(crate) struct Cuts {
+    /// In two pieces: at every place, or spread over the text.
+    pub(crate) two_way_most: usize,
+    pub(crate) random: usize,
+}
+
+impl Cuts {
+    pub(crate) const ALL: Cuts = Cuts { two_way_most: usize::MAX, random: 200 };
+}
+
+/// Puts a text through whole, one character at a time, in two pieces and in
+/// random ones; each run with the three assertions.
+pub(crate) fn check_cuts(rules: &Arc<Rules>, oracle: &Oracle, text: &str, cuts: Cuts) {
     let whole = oracle.whole(text);
-    check_runs(rules, View::Plain, text, two_way_most, &|run, cut| {
+    check_runs(rules, View::Plain, text, cuts, &|run, cut| {
         run.assert_no_leak(&whole, cut);
         run.assert_equal(&whole, cut);
     });
@@ -260,7 +271,7 @@ pub(crate) fn check_runs(
     rules: &Arc<Rules>,
     view: View,
     text: &str,
-    two_way_most: usize,
+    cuts: Cuts,
     check: &dyn Fn(&Run, &str),
 ) {
     let finest = Run::new(rules, view, characters(text));
@@ -272,12 +283,12 @@ pub(crate) fn check_runs(
     check(&finest, "one character at a time");
     all(&[text], "whole");
     let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-    for at in places.iter().step_by(places.len().div_ceil(two_way_most).max(1)) {
+    for at in places.iter().step_by(places.len().div_ceil(cuts.two_way_most).max(1)) {
         let (head, tail) = text.split_at(*at);
         all(&[head, tail], &format!("cut at {at}"));
     }
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for number in 0..200 {
+    for number in 0..cuts.random {
         let most = [3, 8, 40, 300][number % 4];
         all(&random.pieces(text, most), &format!("random cut {number}"));
     }
