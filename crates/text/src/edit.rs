@@ -55,7 +55,8 @@ pub enum Edit {
         rule: usize,
         /// Where the text ends: the match begins.
         start: u64,
-        /// How far the text was read to know it.
+        /// How far the text was read to know it; for [`Cause::LongScalar`], where
+        /// the text ends.
         known: u64,
         /// Why.
         cause: Cause,
@@ -84,11 +85,16 @@ pub enum View {
     Plain,
     /// As JSON, if its first character is `{`, `[` or `"`: rules see strings
     /// without their escapes, and what is masked stays JSON. Else as it stands.
+    /// White space before that character always stays.
     Json,
 }
 
-/// JSON is read in pieces of so many bytes, so that little is kept of it.
-const JSON_PIECE_BYTES: usize = 4096;
+/// Text is read in pieces of so many bytes, so that what is found in a large one
+/// takes little memory at a time.
+const PIECE_BYTES: usize = 4096;
+
+/// What is kept of the room for what was found in a piece.
+const FOUND_KEPT: usize = 64;
 
 /// Decides what becomes of one text, as it comes.
 ///
@@ -146,22 +152,26 @@ impl Editor {
         if self.is_over {
             return;
         }
+        let mut rest = text;
+        while !rest.is_empty() && !self.is_over {
+            let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
+            rest = behind;
+            self.read(piece, on_edit);
+        }
+    }
+
+    fn read(&mut self, piece: &str, on_edit: &mut impl FnMut(Edit)) {
         let Editor { rules, scans, json, .. } = self;
-        match json {
+        self.is_over = match json {
             None => {
-                scans.push(rules, text);
-                self.is_over = scans.tell(rules, on_edit);
+                scans.push(rules, piece);
+                scans.tell(rules, on_edit)
             }
             Some(edits) => {
-                let mut rest = text;
-                while !rest.is_empty() && !self.is_over {
-                    let (piece, behind) = rest.split_at(rest.floor_char_boundary(JSON_PIECE_BYTES));
-                    rest = behind;
-                    edits.json.push(piece, &mut |view| scans.push(rules, view));
-                    self.is_over = edits.tell(rules, scans, on_edit);
-                }
+                edits.json.push(piece, &mut |view| scans.push(rules, view));
+                edits.tell(rules, scans, on_edit)
             }
-        }
+        };
     }
 
     /// The text has ended.
@@ -219,6 +229,8 @@ impl Scans {
         for found in self.flagged.drain(..) {
             tell_rest(&rules.flagging, found, &|at| at, &|at| at, on_edit);
         }
+        self.decided.shrink_to(FOUND_KEPT);
+        self.flagged.shrink_to(FOUND_KEPT);
         is_halted
     }
 }
@@ -263,16 +275,13 @@ struct JsonEdits {
     json: Json,
     /// How far edits were found, in what rules see.
     at: u64,
-    /// How far they were told, in the text: less while a scalar is held.
+    /// How far they were told, in the text.
     told: u64,
     /// Whether what stands for the present match was told.
     is_shown: bool,
     /// Where the latest match of each scan begins in the text.
     decided_start: u64,
     flagged_start: u64,
-    /// The scalar that is held is to be masked: from where on, by which rule,
-    /// and what comes in its place.
-    masked: Option<(u64, RuleNumber, Arc<str>)>,
 }
 
 /// A halt: the rule, where, how far was read to know it, and why.
@@ -287,14 +296,13 @@ impl JsonEdits {
             is_shown: false,
             decided_start: 0,
             flagged_start: 0,
-            masked: None,
         }
     }
 
     /// Whether the text was halted.
     fn tell(&mut self, rules: &Rules, scans: &mut Scans, on_edit: &mut impl FnMut(Edit)) -> bool {
         let set = &rules.deciding;
-        let mut halt = self.tell_scalar(on_edit);
+        let mut halt = None;
         let mut decided = mem::take(&mut scans.decided);
         for found in decided.drain(..) {
             if halt.is_some() {
@@ -314,14 +322,12 @@ impl JsonEdits {
                     let (start, known) = (self.json.raw_start(start), self.json.raw_end(known));
                     let cause = overflow.map_or(Cause::Match, |held| Cause::Overflow { held });
                     halt = Some((rule, start, known, cause));
-                    match self.masked.take() {
-                        Some((.., with)) => self.replace(start, with, on_edit),
-                        None => self.keep(start, on_edit),
-                    }
+                    self.keep(start, on_edit);
                 }
                 other => self.tell_rest(set, other, self.decided_start, on_edit),
             }
         }
+        decided.shrink_to(FOUND_KEPT);
         scans.decided = decided;
         for found in scans.flagged.drain(..) {
             if let Found::Cover { from, begins: true, .. } = found {
@@ -329,6 +335,7 @@ impl JsonEdits {
             }
             self.tell_rest(&rules.flagging, found, self.flagged_start, on_edit);
         }
+        scans.flagged.shrink_to(FOUND_KEPT);
         if let Some((rule, start, known, cause)) = halt {
             let rule = set.rules.get(usize::from(rule)).map_or(0, |rule| rule.number);
             on_edit(Edit::Halt { rule, start, known, cause });
@@ -376,23 +383,11 @@ impl JsonEdits {
             let (from, end) = (self.at, to.min(atom.view_end));
             self.at = end;
             let raw_end = self.json.raw_end(end);
-            let halt = match (atom.kind, mask) {
-                (AtomKind::Scalar { .. }, mask) => {
-                    if let Some((rule, with)) = mask
-                        && self.masked.is_none()
-                    {
-                        let with = match mem::replace(&mut self.is_shown, true) {
-                            true => "null".into(),
-                            false => with.quoted.clone(),
-                        };
-                        self.masked = Some((self.json.raw_start(from), rule, with));
-                    }
-                    self.tell_scalar(on_edit)
-                }
-                (AtomKind::Structure, _) | (_, None) => {
+            match (atom.kind, mask) {
+                (AtomKind::Structure | AtomKind::LongScalar, None) | (AtomKind::Structure, _) => {
                     self.keep(raw_end, on_edit);
-                    None
                 }
+                (AtomKind::Text | AtomKind::Escape, None) => self.keep(raw_end, on_edit),
                 (AtomKind::Text | AtomKind::Escape, Some((_, with))) => {
                     let with = match mem::replace(&mut self.is_shown, true) {
                         true => Arc::default(),
@@ -400,39 +395,23 @@ impl JsonEdits {
                         false => with.escaped.clone(),
                     };
                     self.replace(raw_end, with, on_edit);
-                    None
+                }
+                // a scalar leaves whole, or is masked whole
+                (AtomKind::Scalar, None) if end < atom.view_end => {}
+                (AtomKind::Scalar, None) => self.keep(atom.raw_end, on_edit),
+                (AtomKind::Scalar, Some((_, with))) => {
+                    let with = match mem::replace(&mut self.is_shown, true) {
+                        true => "null".into(),
+                        false => with.quoted.clone(),
+                    };
+                    self.replace(atom.raw_end, with, on_edit);
                 }
                 (AtomKind::LongScalar, Some((rule, _))) => {
                     let start = self.json.raw_start(from);
-                    Some((rule, start, start, Cause::LongScalar))
-                }
-            };
-            if halt.is_some() {
-                return halt;
-            }
-        }
-        None
-    }
-
-    /// Tells what becomes of a scalar that was held and is whole by now, or too
-    /// long.
-    fn tell_scalar(&mut self, on_edit: &mut impl FnMut(Edit)) -> Option<Halt> {
-        let last = self.json.atom_at(self.at.checked_sub(1)?)?;
-        match last.kind {
-            AtomKind::Scalar { is_closed: true } if last.view_end == self.at => {
-                match self.masked.take() {
-                    Some((.., with)) => self.replace(last.raw_end, with, on_edit),
-                    None => self.keep(last.raw_end, on_edit),
-                }
-            }
-            AtomKind::LongScalar => match self.masked.take() {
-                Some((start, rule, _)) => {
                     self.keep(start, on_edit);
                     return Some((rule, start, start, Cause::LongScalar));
                 }
-                None => self.keep(self.json.raw_end(self.at), on_edit),
-            },
-            _ => {}
+            }
         }
         None
     }

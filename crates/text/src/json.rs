@@ -13,8 +13,8 @@ pub const SCALAR_BYTES_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Json {
     lexer: Lexer,
-    /// The escape that is not complete.
-    escape: String,
+    /// An escape or a scalar that is not complete. Rules see it when it is.
+    pending: String,
     /// What was seen and may still be asked for.
     atoms: VecDeque<Atom>,
     view_end: u64,
@@ -52,8 +52,8 @@ pub(crate) enum AtomKind {
     Text,
     /// One character of a string, by one escape or by two.
     Escape,
-    /// A number or word, whole if it is closed.
-    Scalar { is_closed: bool },
+    /// A number or word, whole.
+    Scalar,
     /// A piece of a number or word that is too long to be held.
     LongScalar,
 }
@@ -74,7 +74,7 @@ impl Json {
     pub(crate) fn new() -> Json {
         Json {
             lexer: Lexer::Start,
-            escape: String::new(),
+            pending: String::new(),
             atoms: VecDeque::new(),
             view_end: 0,
             raw_end: 0,
@@ -87,7 +87,7 @@ impl Json {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.escape.capacity() + self.atoms.capacity() * size_of::<Atom>()
+        self.pending.capacity() + self.atoms.capacity() * size_of::<Atom>()
     }
 
     /// The atom with this place in it.
@@ -121,12 +121,16 @@ impl Json {
             let stretch = self.stretch(rest);
             if stretch > 0 {
                 let (seen, behind) = rest.split_at(stretch);
-                self.add(self.kind(), seen, seen.len(), on_view);
+                match self.kind() {
+                    Some(kind) => self.add(kind, seen, seen.len(), on_view),
+                    None => self.pending.push_str(seen),
+                }
                 rest = behind;
                 continue;
             }
             let is_taken = match self.lexer {
-                Lexer::Start | Lexer::Plain => {
+                Lexer::Plain => false,
+                Lexer::Start => {
                     let is_json = matches!(c, '{' | '[' | '"');
                     self.lexer = if is_json { Lexer::Outside } else { Lexer::Plain };
                     false
@@ -140,14 +144,22 @@ impl Json {
                     self.lexer = Lexer::Scalar;
                     false
                 }
-                Lexer::Scalar | Lexer::LongScalar => {
-                    let is_long = !is_structure(c);
-                    self.close_scalar(is_long);
-                    self.lexer = if is_long { Lexer::LongScalar } else { Lexer::Outside };
+                Lexer::Scalar if is_structure(c) => {
+                    self.add_pending(AtomKind::Scalar, on_view);
+                    self.lexer = Lexer::Outside;
+                    false
+                }
+                Lexer::Scalar => {
+                    self.add_pending(AtomKind::LongScalar, on_view);
+                    self.lexer = Lexer::LongScalar;
+                    false
+                }
+                Lexer::LongScalar => {
+                    self.lexer = Lexer::Outside;
                     false
                 }
                 Lexer::String if c == '\\' => {
-                    self.escape.push(c);
+                    self.pending.push(c);
                     self.lexer = Lexer::Escape;
                     true
                 }
@@ -166,43 +178,53 @@ impl Json {
 
     /// The text has ended.
     pub(crate) fn finish(&mut self, on_view: &mut impl FnMut(&str)) {
-        if self.lexer == Lexer::Escape {
-            self.drop_high_surrogate(on_view);
-            self.give_up_escape(on_view);
+        match self.lexer {
+            Lexer::Escape => {
+                self.drop_high_surrogate(on_view);
+                self.give_up_escape(on_view);
+            }
+            Lexer::Scalar => self.add_pending(AtomKind::Scalar, on_view),
+            _ => {}
         }
-        self.close_scalar(false);
     }
 
     /// How many bytes are of the kind that is being read.
     fn stretch(&self, rest: &str) -> usize {
         let until = |is_end: fn(char) -> bool| rest.find(is_end).unwrap_or(rest.len());
-        match self.lexer {
-            Lexer::Start => until(|c| !matches!(c, ' ' | '\t' | '\n' | '\r')),
+        let bytes = match self.lexer {
             Lexer::Plain => rest.len(),
             Lexer::String => until(|c| matches!(c, '"' | '\\')),
             Lexer::Outside => until(|c| c == '"' || !is_structure(c)),
-            Lexer::LongScalar => until(is_structure),
+            Lexer::LongScalar | Lexer::Scalar => until(is_structure),
+            Lexer::Start => until(|c| !is_space(c)),
             Lexer::Escape => 0,
-            Lexer::Scalar => {
-                let held = match self.atoms.back() {
-                    Some(atom) if atom.kind == (AtomKind::Scalar { is_closed: false }) => {
-                        usize::try_from(atom.raw_end - atom.raw_start).unwrap_or(usize::MAX)
-                    }
-                    _ => 0,
-                };
-                let room = SCALAR_BYTES_MAX.saturating_sub(held);
-                rest.floor_char_boundary(until(is_structure).min(room))
+        };
+        match self.kind() {
+            Some(_) => bytes,
+            None => {
+                let room = SCALAR_BYTES_MAX.saturating_sub(self.pending.len());
+                rest.floor_char_boundary(bytes.min(room))
             }
         }
     }
 
-    fn kind(&self) -> AtomKind {
+    /// What a stretch is, if that is known before its end.
+    fn kind(&self) -> Option<AtomKind> {
         match self.lexer {
-            Lexer::Start | Lexer::Outside => AtomKind::Structure,
-            Lexer::Scalar => AtomKind::Scalar { is_closed: false },
-            Lexer::LongScalar => AtomKind::LongScalar,
-            Lexer::Plain | Lexer::String | Lexer::Escape => AtomKind::Text,
+            Lexer::Start | Lexer::Outside => Some(AtomKind::Structure),
+            Lexer::LongScalar => Some(AtomKind::LongScalar),
+            Lexer::Plain | Lexer::String => Some(AtomKind::Text),
+            Lexer::Scalar | Lexer::Escape => None,
         }
+    }
+
+    fn add_pending(&mut self, kind: AtomKind, on_view: &mut impl FnMut(&str)) {
+        let pending = core::mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            self.add(kind, &pending, pending.len(), on_view);
+        }
+        self.pending = pending;
+        self.pending.clear();
     }
 
     /// Adds to the last atom or begins a new one.
@@ -212,7 +234,9 @@ impl Json {
         self.raw_end += raw_len as u64;
         let (view_end, raw_end) = (self.view_end, self.raw_end);
         match self.atoms.back_mut() {
-            Some(last) if last.kind == kind && kind != AtomKind::Escape => {
+            Some(last)
+                if last.kind == kind && !matches!(kind, AtomKind::Escape | AtomKind::Scalar) =>
+            {
                 (last.view_end, last.raw_end) = (view_end, raw_end);
             }
             _ => self.atoms.push_back(Atom { kind, view_start, view_end, raw_start, raw_end }),
@@ -220,22 +244,10 @@ impl Json {
         on_view(view);
     }
 
-    /// The last scalar is whole, or it goes on and is too long.
-    fn close_scalar(&mut self, is_long: bool) {
-        if let Some(last) = self.atoms.back_mut()
-            && last.kind == (AtomKind::Scalar { is_closed: false })
-        {
-            last.kind = match is_long {
-                true => AtomKind::LongScalar,
-                false => AtomKind::Scalar { is_closed: true },
-            };
-        }
-    }
-
     /// Takes the next character into the escape, if it belongs there.
     fn escape(&mut self, c: char, on_view: &mut impl FnMut(&str)) -> bool {
-        let is_second = self.escape.len() >= 6;
-        let fits = match self.escape.len() % 6 {
+        let is_second = self.pending.len() >= 6;
+        let fits = match self.pending.len() % 6 {
             0 => c == '\\',
             1 if is_second => c == 'u',
             1 => matches!(c, '"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u'),
@@ -244,17 +256,17 @@ impl Json {
         if !fits {
             // a half without its other half, and what followed begins anew
             self.drop_high_surrogate(on_view);
-            if self.escape.is_empty() {
+            if self.pending.is_empty() {
                 self.lexer = Lexer::String;
             } else if !is_second {
                 self.give_up_escape(on_view);
             }
             return false;
         }
-        self.escape.push(c);
+        self.pending.push(c);
         let unit = |digits: &str| u16::from_str_radix(digits, 16).unwrap_or_default();
         let is_high = |unit: u16| (0xd800..0xdc00).contains(&unit);
-        let decoded = match (self.escape.len(), c) {
+        let decoded = match (self.pending.len(), c) {
             (2, 'u') => return true,
             (2, 'b') => '\u{8}',
             (2, 'f') => '\u{c}',
@@ -263,8 +275,8 @@ impl Json {
             (2, 't') => '\t',
             (2, c) => c,
             (6 | 12, _) => {
-                let first = unit(self.escape.get(2..6).unwrap_or_default());
-                let second = self.escape.get(8..12).map(unit);
+                let first = unit(self.pending.get(2..6).unwrap_or_default());
+                let second = self.pending.get(8..12).map(unit);
                 match second {
                     None if is_high(first) => return true,
                     None => decode(&[first]),
@@ -280,33 +292,34 @@ impl Json {
             }
             _ => return true,
         };
-        let raw_len = self.escape.len();
+        let raw_len = self.pending.len();
         self.add(AtomKind::Escape, decoded.encode_utf8(&mut [0; 4]), raw_len, on_view);
-        self.escape.clear();
+        self.pending.clear();
         self.lexer = Lexer::String;
         true
     }
 
     /// The first half of a pair, if it stands at the beginning, is no character.
     fn drop_high_surrogate(&mut self, on_view: &mut impl FnMut(&str)) {
-        if self.escape.len() >= 6 {
+        if self.pending.len() >= 6 {
             self.add(AtomKind::Escape, "\u{fffd}", 6, on_view);
-            self.escape.drain(..6);
+            self.pending.drain(..6);
         }
     }
 
     /// What looked like an escape is none, and is seen as it stands.
     fn give_up_escape(&mut self, on_view: &mut impl FnMut(&str)) {
-        let escape = core::mem::take(&mut self.escape);
-        if !escape.is_empty() {
-            self.add(AtomKind::Text, &escape, escape.len(), on_view);
-        }
+        self.add_pending(AtomKind::Text, on_view);
         self.lexer = Lexer::String;
     }
 }
 
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
 fn is_structure(c: char) -> bool {
-    matches!(c, '{' | '}' | '[' | ']' | ':' | ',' | '"' | ' ' | '\t' | '\n' | '\r')
+    is_space(c) || matches!(c, '{' | '}' | '[' | ']' | ':' | ',' | '"')
 }
 
 fn decode(units: &[u16]) -> char {

@@ -113,15 +113,15 @@ impl Rules {
             let hold = longest(&alone, rule.checksum.is_some());
             holds.push(hold);
             if rule.checksum.is_some() {
-                match hold {
-                    Hold::Unbounded => {
+                match hir.properties().maximum_len() {
+                    None => {
                         let part = unbounded_part(rule, automaton_bytes_max);
                         return Err(at(Kind::Unbounded { part }));
                     }
-                    Hold::Bytes(bytes) if bytes > CHECKED_BYTES_MAX as usize => {
+                    Some(bytes) if bytes > CHECKED_BYTES_MAX as usize => {
                         return Err(at(Kind::TooLong { bytes }));
                     }
-                    Hold::Bytes(_) => {}
+                    Some(_) => {}
                 }
             }
             let overflows = match hold {

@@ -63,6 +63,8 @@ pub(crate) struct Scan {
 #[derive(Clone, Copy, Debug)]
 struct LetGone {
     group: usize,
+    /// Where the thread began, and what it held.
+    origin: u64,
     rule: RuleNumber,
     start: u64,
     known: u64,
@@ -221,38 +223,40 @@ impl Scan {
         let may_begin = self.resume.is_empty() && self.barred.0 != self.at;
         let mut cruised = rest.len();
         for (number, byte) in rest.iter().enumerate() {
-            let live = set.live(*before, *byte);
-            if let Some(thread) = &mut only {
+            let at = self.at + number as u64;
+            let mut after = only;
+            if let Some(thread) = &mut after {
                 let Some(group) = set.groups.get(thread.group) else { break };
-                let state = group.automaton.next(thread.state, *byte);
-                let at = self.at + number as u64;
+                thread.state = group.automaton.next(thread.state, *byte);
                 let is_full = group
                     .limit
                     .is_some_and(|limit| at + 1 - thread.start > u64::from(limit.hold_bytes_max));
-                if live != 0 || is_full || state != DEAD && !group.automaton.is_quiet(state) {
+                if thread.state == DEAD {
+                    after = None;
+                } else if is_full || !group.automaton.is_quiet(thread.state) {
                     cruised = number;
                     break;
                 }
-                thread.state = state;
-                if state == DEAD {
-                    only = None;
-                }
-            } else if live != 0 {
-                // one group alone, and none that shares its bit
-                let number_of_group = live.trailing_zeros() as usize;
-                let is_alone = live & (live - 1) == 0 && number_of_group < SHARED_BIT;
-                let group = set.groups.get(number_of_group).filter(|_| is_alone && may_begin);
-                let begun = group.map(|group| {
-                    let automaton = &group.automaton;
-                    let state = automaton.next(automaton.start(*before), *byte);
-                    (state, automaton.is_quiet(state) && group.limit.is_none())
-                });
-                let Some((state, true)) = begun else {
-                    cruised = number;
-                    break;
-                };
-                only = Some(Thread::new(self.at + number as u64, state, number_of_group));
             }
+            let live = set.live(*before, *byte);
+            if live != 0 {
+                let next = rest.get(number + 1).copied();
+                let begun = match may_begin {
+                    true => begin(set, live, *before, *byte, next, after.as_ref()),
+                    false => Begun::Many,
+                };
+                match begun {
+                    Begun::Nothing => {}
+                    Begun::One { group, state } if after.is_none() => {
+                        after = Some(Thread::new(at, state, group));
+                    }
+                    Begun::One { .. } | Begun::Many => {
+                        cruised = number;
+                        break;
+                    }
+                }
+            }
+            only = after;
             *before = Before::of(*byte);
         }
         self.threads.clear();
@@ -271,7 +275,7 @@ impl Scan {
         self.known = self.known.max(self.at);
         // what stands in the way of a match may go without a word
         let mut is_noted = self.closed;
-        let (mut died, mut is_over) = (false, false);
+        let (mut died, mut is_limited) = (false, false);
         for thread in &mut self.threads {
             let Some(group) = set.groups.get(thread.group) else { continue };
             if thread.is_resolved {
@@ -296,19 +300,11 @@ impl Scan {
             }
             thread.is_resolved = state.is_done();
             is_noted |= !is_quiet;
-            if let Some(limit) = group.limit
-                && !thread.is_resolved
-            {
-                let held = at + 1 - thread.open_from(set, state, at + 1);
-                if held > u64::from(limit.hold_bytes_max) {
-                    thread.overflow = Some(held);
-                    thread.is_resolved = true;
-                    (is_noted, is_over) = (true, true);
-                }
-            }
+            is_limited |= group.limit.is_some();
         }
-        if is_over {
+        if is_limited && self.overflow(set) {
             self.let_go(set);
+            is_noted = true;
         }
         if is_noted || died {
             self.threads.retain(Thread::may_count);
@@ -317,6 +313,50 @@ impl Scan {
             self.merge();
         }
         is_noted
+    }
+
+    /// Resolves the threads that hold too much. Whether there are any.
+    fn overflow(&mut self, set: &Set) -> bool {
+        let mut is_over = false;
+        for number in 0..self.threads.len() {
+            let Some(thread) = self.threads.get(number).filter(|it| !it.is_resolved) else {
+                continue;
+            };
+            let Some(limit) = set.groups.get(thread.group).and_then(|group| group.limit) else {
+                continue;
+            };
+            let held = self.at - self.open_from(set, thread);
+            if held > u64::from(limit.hold_bytes_max)
+                && let Some(thread) = self.threads.get_mut(number)
+            {
+                thread.overflow = Some(held);
+                thread.is_resolved = true;
+                is_over = true;
+            }
+        }
+        is_over
+    }
+
+    /// From where on it is open, for a thread, what becomes of the text.
+    fn open_from(&self, set: &Set, thread: &Thread) -> u64 {
+        let lapses = state_of(set, thread).lapses;
+        match effect_of(set, thread) {
+            _ if is_checked(set, thread) => thread.start,
+            Effect::One(_) if !lapses => self.at,
+            Effect::One(_) if thread.rule != NONE => thread.end,
+            // another is sure to match where this one may
+            _ if self.within => self.sure_end(set),
+            _ => thread.start,
+        }
+    }
+
+    /// Where the match at the first start ends at the least, if it is sure.
+    fn sure_end(&self, set: &Set) -> u64 {
+        let end = |thread: &Thread| {
+            let may_end = thread.is_resolved || state_of(set, thread).lapses;
+            if thread.rule != NONE && may_end { thread.end } else { self.at }
+        };
+        self.threads.iter().map(end).min().unwrap_or(self.at)
     }
 
     /// Begins threads at a byte.
@@ -343,21 +383,23 @@ impl Scan {
             let limit = set.groups.get(thread.group).and_then(|group| group.limit);
             let releases = limit.is_some_and(|limit| limit.on_overflow == OnOverflow::Release);
             let Some(held) = thread.overflow.filter(|_| releases) else { continue };
-            let start = if thread.rule == NONE { thread.start } else { thread.end };
             let rule = first_rule(set, &thread);
-            let (group, known) = (thread.group, self.known);
-            self.let_gone.push(LetGone { group, rule, start, known, held });
+            let Thread { group, start: origin, .. } = thread;
+            let (start, known) = (self.at - held, self.known);
+            self.let_gone.push(LetGone { group, origin, rule, start, known, held });
             if self.resume.len() < set.groups.len() {
                 self.resume = vec![0; set.groups.len()];
             }
             if let Some(from) = self.resume.get_mut(thread.group) {
                 *from = self.at;
             }
-            for other in &mut self.threads {
-                if other.group == thread.group {
-                    // a match that has ended stands
-                    other.overflow = None;
-                    other.is_resolved = true;
+            let is_checked = is_checked(set, &thread);
+            for other in self.threads.iter_mut().filter(|other| other.group == thread.group) {
+                other.overflow = None;
+                other.is_resolved = true;
+                if is_checked {
+                    // it is not known what it would have matched
+                    other.rule = NONE;
                 }
             }
         }
@@ -413,14 +455,13 @@ impl Scan {
             && !self.is_stopped
         {
             let start = first.start;
+            if self.within {
+                self.drop_losers(set);
+            }
             let count = self.threads.iter().take_while(|thread| thread.start == start).count();
-            if let Some(failed) = self.failed(set, window, base, count) {
-                let group = self.threads.remove(failed).group;
-                if !self.within {
-                    self.bar(start, group);
-                    return;
-                }
-                continue;
+            if let Some(group) = self.failed(set, window, base, count) {
+                self.bar(start, group);
+                return;
             }
             let front = self.threads.get(..count).unwrap_or_default();
             let resolved = front.iter().filter(|thread| thread.is_resolved);
@@ -452,21 +493,19 @@ impl Scan {
         }
     }
 
-    /// The first of the front threads whose match is known and fails its
-    /// checksum.
+    /// The group of the first of the front threads whose match is known and fails
+    /// its checksum.
     fn failed(&self, set: &Set, window: &[u8], base: u64, count: usize) -> Option<usize> {
-        self.threads.iter().take(count).position(|thread| {
+        let fails = |thread: &&Thread| {
             let checksum = set.groups.get(thread.group).and_then(|group| group.checksum);
-            checksum.filter(|_| thread.is_resolved && thread.rule != NONE).is_some_and(|checksum| {
-                let matched = thread
-                    .start
-                    .checked_sub(base)
-                    .and_then(|start| window.get(to_usize(start)..to_usize(thread.end - base)))
-                    .and_then(|matched| core::str::from_utf8(matched).ok());
-                // within a cover the text is gone, and the thread cannot win
+            let is_known = thread.is_resolved && thread.rule != NONE && thread.overflow.is_none();
+            checksum.filter(|_| is_known).is_some_and(|checksum| {
+                let matched = to_usize(thread.start - base)..to_usize(thread.end - base);
+                let matched = window.get(matched).and_then(|text| core::str::from_utf8(text).ok());
                 !matched.is_some_and(|matched| checksum.holds(matched))
             })
-        })
+        };
+        self.threads.iter().take(count).find(fails).map(|thread| thread.group)
     }
 
     /// Looks again from this start on, without a group.
@@ -492,10 +531,12 @@ impl Scan {
         let front = self.threads.get(..count).unwrap_or_default();
         let Some(last) = last_contender(set, front) else { return false };
         let mut effect = Effect::Nothing;
-        for thread in front {
-            if first_rule(set, thread) <= last {
-                effect = effect.and(effect_of(set, thread));
+        for thread in front.iter().filter(|thread| first_rule(set, thread) <= last) {
+            // what is covered is gone, and a checksum wants to see it
+            if is_checked(set, thread) || thread.overflow.is_some() {
+                return false;
             }
+            effect = effect.and(effect_of(set, thread));
         }
         matches!(effect, Effect::One(_))
     }
@@ -503,8 +544,7 @@ impl Scan {
     /// A match is sure to begin at the first thread's start.
     fn enter(&mut self, set: &Set, count: usize, out: &mut Vec<Found>) {
         self.threads.truncate(count);
-        let last = last_contender(set, &self.threads).unwrap_or(NONE);
-        self.threads.retain(|thread| first_rule(set, thread) <= last);
+        self.drop_losers(set);
         self.within = true;
         self.closed = true;
         let (Some(first), rule) = (self.threads.first(), self.front_rule(set)) else { return };
@@ -512,6 +552,12 @@ impl Scan {
             let start = first.start;
             self.stop(rule, start, None, out);
         }
+    }
+
+    /// Drops the threads that cannot win any more at the first start.
+    fn drop_losers(&mut self, set: &Set) {
+        let last = last_contender(set, &self.threads).unwrap_or(NONE);
+        self.threads.retain(|thread| first_rule(set, thread) <= last);
     }
 
     fn stop(&mut self, rule: RuleNumber, start: u64, overflow: Option<u64>, out: &mut Vec<Found>) {
@@ -541,9 +587,8 @@ impl Scan {
     /// The match at the first start is known.
     fn accept(&mut self, set: &Set, best: Thread, out: &mut Vec<Found>) {
         let Thread { start, end, rule, .. } = best;
-        if rule == NONE {
-            // nothing matched yet when too much was held
-            self.stop(first_rule(set, &best), start, best.overflow, out);
+        if rule == NONE || best.overflow.is_some() && is_checked(set, &best) {
+            self.stop_full(set, &best, out);
             return;
         }
         let is_halt = |deed: &Deed| matches!(deed, Deed::Halt);
@@ -563,17 +608,36 @@ impl Scan {
             self.stop(rule, end, best.overflow, out);
             return;
         }
-        // what other groups let go behind the match they will again, but the group
-        // that let go while this match was open does not look back
+        // what was let go of later starts will be again, but groups that let go of
+        // this one do not look back
         let mut resume = mem::take(&mut self.resume);
         let mut let_gone = mem::take(&mut self.let_gone);
-        if resume.get(best.group).is_some_and(|from| *from > end) {
-            let others = resume.iter_mut().enumerate().filter(|(group, _)| *group != best.group);
-            others.for_each(|(_, from)| *from = 0);
-            let_gone.retain(|gone| gone.group == best.group);
+        let_gone.retain(|gone| gone.origin == start && gone.start >= end);
+        if !let_gone.is_empty() {
+            for (group, from) in resume.iter_mut().enumerate() {
+                if let_gone.iter().all(|gone| gone.group != group) {
+                    *from = 0;
+                }
+            }
             (self.resume, self.let_gone) = (resume, let_gone);
         }
         self.rewind(end);
+    }
+
+    /// Too much is held of what has not matched: the text ends before it.
+    fn stop_full(&mut self, set: &Set, thread: &Thread, out: &mut Vec<Found>) {
+        let mut at = thread.start;
+        if self.within {
+            // what is sure stands
+            self.report(set, out);
+            at = self.settled;
+            let ended = self.threads.iter().filter(|it| it.is_resolved && it.rule != NONE);
+            if let Some(Thread { rule, start, end, .. }) = ended.min_by_key(|thread| thread.rule) {
+                let (rule, start, end, known) = (*rule, *start, *end, self.known);
+                out.push(Found::Match { rule, start, end, known });
+            }
+        }
+        self.stop(first_rule(set, thread), at, thread.overflow, out);
     }
 
     /// Says how far the text is known.
@@ -589,11 +653,7 @@ impl Scan {
         if !self.begun {
             self.pass(start, out);
         }
-        let known = |thread: &Thread| {
-            let may_end = thread.is_resolved || state_of(set, thread).lapses;
-            if thread.rule != NONE && may_end { thread.end } else { self.at }
-        };
-        let to = self.threads.iter().map(known).min().unwrap_or(self.at);
+        let to = self.sure_end(set);
         if to > self.settled {
             let rule = self.front_rule(set);
             let from = self.settled;
@@ -613,15 +673,52 @@ impl Thread {
     fn may_count(&self) -> bool {
         !self.is_resolved || self.rule != NONE || self.overflow.is_some()
     }
+}
 
-    /// From where on it is open what becomes of the text.
-    fn open_from(&self, set: &Set, state: &State, at: u64) -> u64 {
-        match (effect_of(set, self), state.lapses) {
-            (Effect::One(_), false) => at,
-            (Effect::One(_), true) if self.rule != NONE => self.end,
-            _ => self.start,
+/// What begins at a byte and lasts.
+enum Begun {
+    Nothing,
+    /// A thread of which there is nothing to say.
+    One {
+        group: usize,
+        state: u32,
+    },
+    /// More than that.
+    Many,
+}
+
+/// What begins at a byte, without what would end with the next, or is in the
+/// state of the thread that is there.
+fn begin(
+    set: &Set,
+    mut live: u64,
+    before: Before,
+    byte: u8,
+    next: Option<u8>,
+    other: Option<&Thread>,
+) -> Begun {
+    let mut begun = Begun::Nothing;
+    while live != 0 {
+        let number = live.trailing_zeros() as usize;
+        live &= live - 1;
+        let Some(group) = set.groups.get(number).filter(|_| number < SHARED_BIT) else {
+            return Begun::Many;
+        };
+        let automaton = &group.automaton;
+        let state = automaton.next(automaton.start(before), byte);
+        if group.limit.is_some() || !automaton.is_quiet(state) {
+            return Begun::Many;
+        }
+        let ends = next.is_some_and(|next| automaton.next(state, next) == DEAD);
+        let is_there = other.is_some_and(|other| other.group == number && other.state == state);
+        if !ends && !is_there {
+            if !matches!(begun, Begun::Nothing) {
+                return Begun::Many;
+            }
+            begun = Begun::One { group: number, state };
         }
     }
+    begun
 }
 
 fn state_of<'a>(set: &'a Set, thread: &Thread) -> &'a State {
@@ -633,9 +730,12 @@ fn state_of<'a>(set: &'a Set, thread: &Thread) -> &'a State {
 
 /// Whether the thread will have a match whatever comes.
 fn is_certain(set: &Set, thread: &Thread) -> bool {
-    let is_checked = set.groups.get(thread.group).is_none_or(|group| group.checksum.is_some());
     let may_fail = thread.rule == NONE && state_of(set, thread).lapses;
-    !is_checked && !may_fail && thread.overflow.is_none()
+    !is_checked(set, thread) && !may_fail && thread.overflow.is_none()
+}
+
+fn is_checked(set: &Set, thread: &Thread) -> bool {
+    set.groups.get(thread.group).is_none_or(|group| group.checksum.is_some())
 }
 
 /// Of threads that begin at one place, the last rule that may win: a rule behind

@@ -49,9 +49,10 @@ fn read_literals(literals: &[String], ignore_case: bool) -> Result<Hir, Kind> {
     if let Some(number) = literals.iter().position(String::is_empty) {
         return Err(Kind::EmptyLiteral(number));
     }
-    // the longest first: at one place, what stands first is preferred
+    // the longest first: at one place, what stands first is preferred. In
+    // characters: case folds one to one, and a capital may take more bytes
     let mut literals: Vec<&str> = literals.iter().map(String::as_str).collect();
-    literals.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+    literals.sort_by_cached_key(|text| (core::cmp::Reverse(text.chars().count()), *text));
     literals.dedup();
     if ignore_case {
         let escaped: Vec<String> = literals.iter().map(|text| regex_syntax::escape(text)).collect();

