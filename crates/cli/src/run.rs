@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tidegate::{
-    Cause, Channel, Checks, Driver, Event, Halted, Policy, Record, ReleasedToken, Source,
-    StreamDriver, Turn,
+    Cause, Channel, Checks, Driver, Event, Halted, Mode, Policy, Record, ReleasedToken, Source,
+    StreamDriver, TextAction, Turn,
 };
 use tidegate_score::{Claim, Evidence, FactsScorer, HostScores, ScoreError, Scored, Scorer};
 
@@ -169,7 +169,9 @@ impl Watch<'_> {
                         Some(passed.score.to_f64()),
                         None,
                     );
-                    self.view.scored(&Judged { passed, evidence })?;
+                    let evidence =
+                        evidence.map(|evidence| self.fit_to_show(evidence, passed.channel));
+                    self.view.scored(&Judged { passed, evidence: evidence.as_ref() })?;
                 }
                 Event::Matched(matched) => {
                     self.summary.matches += 1;
@@ -213,15 +215,37 @@ impl Watch<'_> {
                 && *claim.check == *halted.check
         });
         let held = halted.channel.and_then(|channel| self.held.get(&(halted.choice, channel)));
+        // what text rules may keep from being shown is not shown here
+        let hides = halted.channel.is_some_and(|channel| self.hides(channel));
         let text = match (claim, held, halted.start, halted.end) {
+            _ if hides => None,
             (Some(claim), ..) => Some(claim.text.as_str()),
-            // what a text rule keeps from being shown is not shown here
             (None, Some(held), Some(start), Some(end)) if check.is_some() => held.slice(start, end),
             _ => None,
         };
-        let evidence = claim.and(evidence);
+        let evidence = claim.and(evidence).zip(halted.channel);
+        let evidence = evidence.map(|(evidence, channel)| self.fit_to_show(evidence, channel));
+        let evidence = evidence.as_ref();
         let unit = check.map(|check| check.score.unit());
         self.view.decided(&Decision { kind, halted, unit, text, evidence, withheld_bytes })
+    }
+
+    /// Whether text rules keep text of the channel from being shown.
+    fn hides(&self, channel: Channel) -> bool {
+        self.policy.text.iter().any(|check| {
+            check.mode == Mode::Enforce
+                && check.action != TextAction::Flag
+                && check.watches(channel)
+        })
+    }
+
+    /// The evidence, without words of a claim that may be hidden.
+    fn fit_to_show(&self, evidence: &Evidence, channel: Channel) -> Evidence {
+        let mut evidence = evidence.clone();
+        if self.hides(channel) {
+            evidence.unmatched.clear();
+        }
+        evidence
     }
 
     fn note_point(

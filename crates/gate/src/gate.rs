@@ -333,7 +333,11 @@ impl Gate {
         let at = entry.tokens.entry(source).or_insert(0);
         *at = at.saturating_add(bytes).min(total);
         let inside = usize::try_from(at.saturating_sub(entry.base)).unwrap_or(usize::MAX);
-        let end = entry.base + entry.kept.floor_char_boundary(inside) as u64;
+        let end = match at.checked_sub(entry.base) {
+            Some(_) => entry.base + entry.kept.floor_char_boundary(inside) as u64,
+            // of a check that holds nothing, the text may have left
+            None => *at,
+        };
         let checks = self.ledger.checks().clone();
         for (check, _) in checks.iter().enumerate().filter(|(_, check)| {
             check.score.unit() == Unit::Token

@@ -316,7 +316,8 @@ impl Ledger {
         }
         let Some(lane) = choice.lanes.get_mut(&channel) else { return false };
         lane.refuse_overflow(&self.checks, (number, channel), self.limits.hold_bytes_max, out);
-        lane.total += bytes;
+        // more than can be counted comes from no stream, only from a forged trace
+        lane.total = lane.total.saturating_add(bytes);
         for claim in claims {
             lane.claim(&self.checks, (number, channel), *claim, out);
         }
@@ -619,9 +620,9 @@ impl TextLane {
         if self.cleared < u64::MAX {
             self.cleared = findings.cleared.max(self.cleared);
         }
-        let mut notes = findings.notes;
-        notes.sort_unstable();
-        self.notes.extend(notes);
+        self.notes.extend(findings.notes);
+        // what was let go is found later than it was known
+        self.notes.make_contiguous().sort_unstable();
         if let Some(halt) = findings.halt
             && let Some(rule) = rules.get(halt.rule)
         {

@@ -266,13 +266,21 @@ impl TextRecord {
         let note = |found: &FoundRecord| {
             let rule = names.rule_number(&found.check, found.rule.as_deref())?;
             let FoundRecord { start, end, known, held, .. } = *found;
+            if start > end || held.is_none() && end > known {
+                return Err(format!("no match is from {start} to {end}, known at {known}"));
+            }
             Ok(Note { known, end, start, rule, held })
         };
         let halt = |halt: &TextHaltRecord| {
             let rule = names.rule_number(&halt.check, halt.rule.as_deref())?;
             let cause = HaltCause::of(&halt.code, halt.held)
                 .ok_or_else(|| format!("`{}` is no reason of a text rule", halt.code))?;
-            Ok::<_, String>(TextHalt { rule, start: halt.start, known: halt.known, cause })
+            let decides = names.rules.get(rule).is_some_and(TextRule::decides);
+            if !decides || halt.start > halt.known {
+                let TextHaltRecord { check, start, known, .. } = halt;
+                return Err(format!("`{check}` cannot halt at {start}, known at {known}"));
+            }
+            Ok(TextHalt { rule, start: halt.start, known: halt.known, cause })
         };
         Ok(Findings {
             cleared: self.cleared,

@@ -194,6 +194,12 @@ impl Automaton {
         self.starts[before as usize]
     }
 
+    /// Whether there is any text with a match.
+    pub(crate) fn can_match(&self) -> bool {
+        let mut starts = Before::ALL.into_iter().map(|before| self.state(self.start(before)));
+        starts.any(|start| !start.is_done())
+    }
+
     pub(crate) fn state(&self, state: u32) -> &State {
         self.states.get(state as usize / self.stride).unwrap_or(&NOTHING)
     }
@@ -223,6 +229,10 @@ impl Automaton {
 pub(crate) const NOTHING: State =
     State { ended: NONE, ends: NONE, at_end: NONE, future: Future::NOTHING, lapses: true };
 
+/// Making an automaton may take so many times the memory of the automaton, for
+/// a moment.
+const DETERMINIZE_TIMES: usize = 4;
+
 fn build(expressions: &[&Hir], bytes_max: usize) -> Option<dense::DFA<Vec<u32>>> {
     let nfa = thompson::Compiler::new()
         .configure(
@@ -239,7 +249,7 @@ fn build(expressions: &[&Hir], bytes_max: usize) -> Option<dense::DFA<Vec<u32>>>
                 .match_kind(MatchKind::LeftmostFirst)
                 .accelerate(false)
                 .dfa_size_limit(Some(bytes_max))
-                .determinize_size_limit(Some(bytes_max)),
+                .determinize_size_limit(Some(bytes_max.saturating_mul(DETERMINIZE_TIMES))),
         )
         .build_from_nfa(&nfa)
         .ok()

@@ -387,8 +387,8 @@ impl JsonEdits {
                 (AtomKind::Structure | AtomKind::LongScalar, None) | (AtomKind::Structure, _) => {
                     self.keep(raw_end, on_edit);
                 }
-                (AtomKind::Text | AtomKind::Escape, None) => self.keep(raw_end, on_edit),
-                (AtomKind::Text | AtomKind::Escape, Some((_, with))) => {
+                (AtomKind::Text | AtomKind::Escape { .. }, None) => self.keep(raw_end, on_edit),
+                (AtomKind::Text | AtomKind::Escape { .. }, Some((_, with))) => {
                     let with = match mem::replace(&mut self.is_shown, true) {
                         true => Arc::default(),
                         false if self.json.is_plain() => with.plain.clone(),

@@ -50,8 +50,9 @@ pub(crate) enum AtomKind {
     Structure,
     /// Characters of a string that stand for themselves.
     Text,
-    /// One character of a string, by one escape or by two.
-    Escape,
+    /// Characters of a string, each by one escape or by two: of so many bytes
+    /// as rules see it and in the text.
+    Escape { view: u8, raw: u8 },
     /// A number or word, whole.
     Scalar,
     /// A piece of a number or word that is too long to be held.
@@ -64,7 +65,10 @@ impl Atom {
     fn raw(&self, view: u64) -> u64 {
         match self.kind {
             _ if view >= self.view_end => self.raw_end,
-            AtomKind::Escape => self.raw_start,
+            AtomKind::Escape { view: unit, raw } => {
+                let before = view.saturating_sub(self.view_start) / u64::from(unit.max(1));
+                self.raw_start + before * u64::from(raw)
+            }
             _ => self.raw_start + view.saturating_sub(self.view_start),
         }
     }
@@ -196,7 +200,8 @@ impl Json {
             Lexer::String => until(|c| matches!(c, '"' | '\\')),
             Lexer::Outside => until(|c| c == '"' || !is_structure(c)),
             Lexer::LongScalar | Lexer::Scalar => until(is_structure),
-            Lexer::Start => until(|c| !is_space(c)),
+            // a byte order mark may stand before JSON too
+            Lexer::Start => until(|c| !is_space(c) && c != '\u{feff}'),
             Lexer::Escape => 0,
         };
         match self.kind() {
@@ -234,9 +239,7 @@ impl Json {
         self.raw_end += raw_len as u64;
         let (view_end, raw_end) = (self.view_end, self.raw_end);
         match self.atoms.back_mut() {
-            Some(last)
-                if last.kind == kind && !matches!(kind, AtomKind::Escape | AtomKind::Scalar) =>
-            {
+            Some(last) if last.kind == kind && kind != AtomKind::Scalar => {
                 (last.view_end, last.raw_end) = (view_end, raw_end);
             }
             _ => self.atoms.push_back(Atom { kind, view_start, view_end, raw_start, raw_end }),
@@ -293,7 +296,9 @@ impl Json {
             _ => return true,
         };
         let raw_len = self.pending.len();
-        self.add(AtomKind::Escape, decoded.encode_utf8(&mut [0; 4]), raw_len, on_view);
+        // at most two escapes of six bytes, and a character of four
+        let kind = AtomKind::Escape { view: decoded.len_utf8() as u8, raw: raw_len as u8 };
+        self.add(kind, decoded.encode_utf8(&mut [0; 4]), raw_len, on_view);
         self.pending.clear();
         self.lexer = Lexer::String;
         true
@@ -302,7 +307,7 @@ impl Json {
     /// The first half of a pair, if it stands at the beginning, is no character.
     fn drop_high_surrogate(&mut self, on_view: &mut impl FnMut(&str)) {
         if self.pending.len() >= 6 {
-            self.add(AtomKind::Escape, "\u{fffd}", 6, on_view);
+            self.add(AtomKind::Escape { view: 3, raw: 6 }, "\u{fffd}", 6, on_view);
             self.pending.drain(..6);
         }
     }

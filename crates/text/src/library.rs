@@ -278,7 +278,7 @@ pub static LIBRARY: &[LibraryRule] = &[
         r"(?-u:\b)(?:hf_|api_org_)[A-Za-z0-9]{34,}",
     ),
     secret("groq_key", "Groq API keys (gsk_)", r"(?-u:\b)gsk_[A-Za-z0-9]{24,}"),
-    secret("xai_key", "xAI API keys (xai-)", r"(?-u:\b)xai-[A-Za-z0-9_]{24,}"),
+    secret("xai_key", "xAI API keys (xai-)", r"(?-u:\b)xai-[A-Za-z0-9]{24,}"),
     secret("perplexity_key", "Perplexity API keys (pplx-)", r"(?-u:\b)pplx-[A-Za-z0-9]{24,}"),
     secret("replicate_token", "Replicate tokens (r8_)", r"(?-u:\b)r8_[A-Za-z0-9]{37,}"),
     secret("together_key", "Together AI keys (tgp_v1_)", r"(?-u:\b)tgp_v1_[A-Za-z0-9_-]{24,}"),
@@ -523,8 +523,9 @@ pub static LIBRARY: &[LibraryRule] = &[
         "http_bearer",
         "tokens in HTTP headers (Authorization: Bearer)",
         concat!(
-            r#"(?-u:\b)(?i-u:authorization)["'`\\ \t]{0,4}[:=,>]{1,2}["'`\\ \tf]{0,6}"#,
-            r"(?i-u:bearer)[ \t]{1,2}[A-Za-z._~+/-]{0,40}[0-9][A-Za-z0-9._~+/=-]{12,}",
+            r#"(?-u:\b)(?i-u:authorization)["'`\\ \t\]]{0,4}[:=,>]{1,2}["'`\\ \tf\[]{0,6}"#,
+            r"(?i-u:bearer)[ \t]{1,2}(?:[A-Za-z._~+/-]{0,6}[0-9][A-Za-z0-9._~+/=-]{8,}",
+            r"|[A-Za-z._~+/-]{7,40}[0-9][A-Za-z0-9._~+/=-]*)",
         ),
     ),
     // RFC 3986 3.2.1
@@ -639,7 +640,9 @@ pub static LIBRARY: &[LibraryRule] = &[
         "ipv4",
         "IPv4 addresses",
         concat!(
-            r"(?-u:\b)(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}",
+            // of a network of its own: 0, 127 and 255 are nobody's address
+            r"(?-u:\b)(?:25[0-4]|2[0-4][0-9]|12[0-689]|1[013-9][0-9]|[1-9][0-9]?)\.",
+            r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){2}",
             r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?-u:\b)",
         ),
     ),

@@ -147,7 +147,7 @@ impl RuleError {
             Kind::NoLiterals => Some("give at least one text"),
             Kind::EmptyLiteral(_) => Some("leave it out"),
             Kind::TooLarge { .. } => Some(
-                "use fewer counted repetitions of large classes, `(?-u:\\w)` for `\\w`, or a higher limit",
+                "use fewer literals, fewer counted repetitions of large classes, `(?-u:\\w)` for `\\w`, or a higher limit",
             ),
             Kind::Unbounded { .. } | Kind::TooLong { .. } => {
                 Some("bound its repetitions, as in `{1,40}`")

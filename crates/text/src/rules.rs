@@ -110,6 +110,9 @@ impl Rules {
             let hir = syntax::read(&rule.pattern).map_err(at)?;
             let alone = Automaton::new(&[&hir], &[0], &[0], automaton_bytes_max)
                 .map_err(|_| at(Kind::TooLarge { bytes_max: automaton_bytes_max }))?;
+            if !alone.can_match() {
+                return Err(at(Kind::NeverMatches));
+            }
             let hold = longest(&alone, rule.checksum.is_some());
             holds.push(hold);
             if rule.checksum.is_some() {
@@ -241,6 +244,11 @@ impl Set {
     #[inline]
     pub(crate) fn live(&self, before: Before, byte: u8) -> u64 {
         self.live[before as usize][usize::from(byte)]
+    }
+
+    /// Whether nothing it finds changes the text.
+    pub(crate) fn only_flags(&self) -> bool {
+        self.rules.iter().all(|rule| matches!(rule.deed, Deed::Flag))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

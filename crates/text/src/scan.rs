@@ -36,6 +36,8 @@ pub(crate) struct Scan {
     at: u64,
     /// How far it ever read: it goes back to look behind a match again.
     known: u64,
+    /// Bytes that it read again.
+    read_again: u64,
     /// Where what is not reported yet begins.
     settled: u64,
     /// The text from `settled` on, and what stands before it.
@@ -86,6 +88,12 @@ struct Thread {
     overflow: Option<u64>,
 }
 
+/// How much may be read again: so many bytes, and so many times what was read.
+/// Ordinary rules stay far below. One that looks far ahead behind each of many
+/// matches would take time in the square of what it may hold.
+const READ_AGAIN_BYTES: u64 = 1 << 20;
+const READ_AGAIN_TIMES: u64 = 64;
+
 /// What the buffer of open text may take in bytes, unless more is open: one
 /// large delta does not make it large for good.
 pub(crate) const KEPT_CAPACITY: usize = 64 << 10;
@@ -98,6 +106,7 @@ impl Scan {
         Scan {
             at: 0,
             known: 0,
+            read_again: 0,
             settled: 0,
             kept: Vec::new(),
             before: Before::Nothing,
@@ -459,8 +468,9 @@ impl Scan {
                 self.drop_losers(set);
             }
             let count = self.threads.iter().take_while(|thread| thread.start == start).count();
-            if let Some(group) = self.failed(set, window, base, count) {
-                self.bar(start, group);
+            let failed = self.failed(set, window, base, count);
+            if !failed.is_empty() {
+                self.bar(set, start, &failed, out);
                 return;
             }
             let front = self.threads.get(..count).unwrap_or_default();
@@ -493,9 +503,9 @@ impl Scan {
         }
     }
 
-    /// The group of the first of the front threads whose match is known and fails
-    /// its checksum.
-    fn failed(&self, set: &Set, window: &[u8], base: u64, count: usize) -> Option<usize> {
+    /// The groups of the front threads whose match is known and fails its
+    /// checksum.
+    fn failed(&self, set: &Set, window: &[u8], base: u64, count: usize) -> Vec<usize> {
         let fails = |thread: &&Thread| {
             let checksum = set.groups.get(thread.group).and_then(|group| group.checksum);
             let is_known = thread.is_resolved && thread.rule != NONE && thread.overflow.is_none();
@@ -505,18 +515,46 @@ impl Scan {
                 !matched.is_some_and(|matched| checksum.holds(matched))
             })
         };
-        self.threads.iter().take(count).find(fails).map(|thread| thread.group)
+        let front = self.threads.iter().take(count);
+        front.filter(fails).map(|thread| thread.group).collect()
     }
 
-    /// Looks again from this start on, without a group.
-    fn bar(&mut self, start: u64, group: usize) {
+    /// Looks again from this start on, without some groups.
+    fn bar(&mut self, set: &Set, start: u64, groups: &[usize], out: &mut Vec<Found>) {
         if self.barred.0 != start || self.barred.1.is_empty() {
             self.barred.0 = start;
             self.barred.1.clear();
         }
-        self.barred.1.push(group);
+        self.barred.1.extend_from_slice(groups);
         // groups that let go since then stay so, and have said it
-        self.rewind(start);
+        let first = self.threads.first().copied();
+        if self.may_read_again(start) {
+            self.rewind(start);
+        } else if let Some(thread) = first {
+            self.give_up(set, &thread, start, out);
+        }
+    }
+
+    /// Whether the text from here on may be read again: not more often than is
+    /// in proportion to what was read at all.
+    fn may_read_again(&mut self, from: u64) -> bool {
+        self.read_again += self.at - from;
+        self.read_again <= READ_AGAIN_BYTES + READ_AGAIN_TIMES * self.known
+    }
+
+    /// A rule makes too much be read again and again: as if it held too much,
+    /// and nobody has looked at what it holds.
+    fn give_up(&mut self, set: &Set, thread: &Thread, from: u64, out: &mut Vec<Found>) {
+        let held = self.at - from;
+        let rule = first_rule(set, thread);
+        if !set.only_flags() {
+            self.stop(rule, from, Some(held), out);
+            return;
+        }
+        let known = self.known;
+        out.push(Found::Overflow { rule, start: from, known, held });
+        let at = self.at;
+        self.rewind(at);
     }
 
     fn rewind(&mut self, to: u64) {
@@ -621,7 +659,11 @@ impl Scan {
             }
             (self.resume, self.let_gone) = (resume, let_gone);
         }
-        self.rewind(end);
+        if self.may_read_again(end) {
+            self.rewind(end);
+        } else {
+            self.give_up(set, &best, end, out);
+        }
     }
 
     /// Too much is held of what has not matched: the text ends before it.

@@ -8,7 +8,7 @@ use tidegate_text::{
 const BOUNDARY: &str = "it would have to see a whole character behind the match; write `(?-u:\\b)` \
                         for ASCII words";
 const EMPTY: &str = "a match must have text; write `+` for `*`, or drop `?`";
-const LARGE: &str = "use fewer counted repetitions of large classes, `(?-u:\\w)` for `\\w`, or a \
+const LARGE: &str = "use fewer literals, fewer counted repetitions of large classes, `(?-u:\\w)` for `\\w`, or a \
                      higher limit";
 const BOUND: &str = "bound its repetitions, as in `{1,40}`";
 
@@ -74,7 +74,7 @@ fn what_matches_the_empty_text_or_nothing() {
     {
         check(expression, None, "the expression matches the empty text", Some(EMPTY));
     }
-    for expression in [r"[^\s\S]", r"a[a&&b]", r"\P{any}"] {
+    for expression in [r"[^\s\S]", r"a[a&&b]", r"\P{any}", "$[0-9]+", "x$y", "a^b"] {
         check(expression, None, "the expression matches nothing", None);
     }
 }
@@ -86,7 +86,7 @@ fn unicode_word_boundaries() {
         for expression in [format!("a{name}"), format!("{name}a"), format!("x(?:a|{name}b)+")] {
             check(&expression, None, &message, Some(BOUNDARY));
         }
-        let ascii = format!("(?-u:{name})a(?-u:{name})");
+        let ascii = format!("a|(?-u:{name})b|c(?-u:{name})");
         assert!(Rules::new(&[Rule::regex(&ascii)], AUTOMATON_BYTES_MAX).is_ok(), "{ascii}");
     }
     let message = r"the Unicode word boundary `\b` is not supported on streams";

@@ -99,7 +99,6 @@ fn check_lengths(
     for piece in [4, 1000] {
         let [short, long] = lengths.map(|bytes| count(&rules, view, unit, bytes, piece));
         assert!(long.held_bytes <= held_max, "{} bytes held, {piece} to a push", long.held_bytes);
-        assert_eq!(long.held_bytes, short.held_bytes, "held does not grow");
         assert_eq!(long.memory_bytes, short.memory_bytes, "memory does not grow");
         assert!(long.memory_bytes <= MEMORY_BYTES_MAX, "{} bytes of memory", long.memory_bytes);
         last = long;
@@ -178,8 +177,13 @@ fn ten_thousand_literals() {
     for ignore_case in [false, true] {
         let pattern = Pattern::Literals { literals: literals.clone(), ignore_case };
         let rule = Rule { action: Action::Mask("*".to_string()), ..Rule::new(pattern) };
-        let rules = compile(std::slice::from_ref(&rule));
-        assert!(rules.automaton_bytes() < AUTOMATON_BYTES_MAX);
+        // both cases of all of them may be more than the default allows
+        let list = std::slice::from_ref(&rule);
+        let rules = Rules::new(list, AUTOMATON_BYTES_MAX).or_else(|error| {
+            assert!(error.is_too_large() && ignore_case, "{error}");
+            Rules::new(list, 2 * AUTOMATON_BYTES_MAX)
+        });
+        let rules = Arc::new(rules.unwrap());
         let whole = Oracle::new(&[rule]).whole(&text);
         assert!(whole.rejected.len() >= 200);
         for piece in [4, 1000] {
@@ -233,21 +237,19 @@ fn long_runs() {
     assert!(counted.overflows > 0);
 }
 
-/// Two rules that let go what they held, each behind a match of its own.
+/// Rules that let go what they held, each behind a match of its own.
 #[test]
 fn rules_that_look_back_together() {
-    let lengths = [100_000, 300_000];
-    for max in [1000, 1001] {
-        let rules = [releasing(1000, mask("a(?:[^z]*z)?")), releasing(max, mask("b(?:[^z]*y)?"))];
-        let counted = check_lengths(&rules, View::Plain, "ab", 1001, lengths);
-        assert!(counted.overflows > 0 && counted.matches > 0);
+    let lengths = [30_000, 100_000];
+    let rules = |maxima: [u32; 3]| {
+        let expressions = ["a(?:[^z]*z)?", "b(?:[^z]*y)?", "c(?:[^z]*x)?"];
+        let rule = |number: usize| releasing(maxima[number], mask(expressions[number]));
+        [rule(0), rule(1), rule(2)]
+    };
+    for maxima in [[100; 3], [100, 101, 102], [102, 101, 100], [0, 50, 100]] {
+        let counted = check_lengths(&rules(maxima), View::Plain, "abcab", 102, lengths);
+        assert_eq!(counted.matches, counted.seen, "{maxima:?}");
     }
-    let three = [
-        releasing(1000, mask("a(?:[^z]*z)?")),
-        releasing(1010, mask("b(?:[^z]*y)?")),
-        releasing(1020, mask("c(?:[^z]*x)?")),
-    ];
-    check_lengths(&three, View::Plain, "abcab", 1020, lengths);
 }
 
 #[test]
@@ -322,7 +324,7 @@ fn behind_a_large_delta() {
                 filter.push(" - and ", &mut |_| ());
             }
             let bytes = filter.memory_bytes();
-            assert!(bytes <= MEMORY_BYTES_MAX, "{bytes} bytes of memory behind {unit:?}");
+            assert!(bytes <= MEMORY_BYTES_MAX, "{bytes} bytes of memory behind {unit:?}, {view:?}");
             assert!(filter.held_bytes() < 300);
         }
     }

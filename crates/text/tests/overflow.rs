@@ -252,8 +252,15 @@ fn beside_other_rules() {
     let two = [open(), releasing(2, mask("c.*d", "Y"))];
     check(&two, "c12a1234d", "c12a1234d", "o1 0 3, o0 3 5");
     check(&two, "ac1234 ab cd", "ac1234 X Y", "o1 1 3, o0 0 5, m0 7 9, m1 10 12");
+    // each lets go what it held itself, and not what others hold
+    for max in [3, 4, 5] {
+        let rules = [open(), releasing(max, mask("c.*d", "Y"))];
+        check(&rules, "a12c4d", "a12Y", "o0 0 5, m1 3 6");
+        let flags = [releasing(4, flag("a.*b")), releasing(max, flag("c.*d"))];
+        check(&flags, "a12c4d", "a12c4d", "o0 0 5, m1 3 6");
+    }
     let same = [open(), releasing(2, mask("a.*c", "Y"))];
-    check(&same, "a1b", "X", "m0 0 3, o1 0 3");
+    check(&same, "a1b", "X", "m0 0 3");
     check(&same, "a12c ac", "a12c Y", "o1 0 3, o0 0 5, m1 5 7");
     // rules that flag change nothing, whatever they hold
     check(

@@ -14,6 +14,9 @@ use crate::document::nearest;
 /// A check that keeps text from being shown, or notes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["regex"] }, { "required": ["literals"] }, { "required": ["use"] }
+]))]
 pub struct TextCheck {
     /// The name by which verdicts call the check; no two checks share one.
     #[serde(default = "default_name")]
