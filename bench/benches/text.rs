@@ -424,7 +424,14 @@ fn is_open(oracle: &Oracle, samples: &[String], text: &str) -> bool {
         let whole = oracle.whole(&format!("{text}{continuation}"));
         whole.rejected.first().is_some_and(|(_, start, _)| *start == 0)
     };
-    let ends = ["@example.com", "1.1.1.1", "-555-123-4567", "::1:2:3:4:5:6", "111111111111111"];
+    let ends = [
+        "@example.com",
+        "1.1.1.1",
+        "-555-123-4567",
+        "555) 123-4567",
+        "::1:2:3:4:5:6",
+        "111111111111111",
+    ];
     let of_sample = |sample: &String| sample.strip_prefix(text).is_some_and(taken);
     ends.iter().any(|end| taken(end)) || samples.iter().any(of_sample)
 }

@@ -7,6 +7,9 @@ use alloc::string::String;
 /// it can be masked whole. A longer one that is to be masked halts.
 pub const SCALAR_BYTES_MAX: usize = 64;
 
+/// What is kept of the room for atoms.
+const ATOMS_KEPT: usize = 64;
+
 /// Turns the text of JSON into what rules see, and knows which text each piece
 /// of that came from. A text is JSON if it begins so; what is no JSON is seen as
 /// it stands.
@@ -115,6 +118,9 @@ impl Json {
     pub(crate) fn forget(&mut self, view: u64) {
         while self.atoms.front().is_some_and(|atom| atom.view_end < view) {
             self.atoms.pop_front();
+        }
+        if self.atoms.len() < ATOMS_KEPT {
+            self.atoms.shrink_to(ATOMS_KEPT);
         }
     }
 

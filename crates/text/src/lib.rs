@@ -88,13 +88,19 @@
 //! and there are never more open places than the automaton has states.
 //!
 //! A checksum is looked at when it is known what the expression matches. Until
-//! then the text is held as if it would hold, though for some beginnings no
-//! continuation has the right sum.
+//! then the text is held from the start as if it would hold, though for some
+//! beginnings no continuation has the right sum, and though another rule may be
+//! sure to do the same there.
 //!
 //! A rule that may hold without bound, such as `a.*b`, is cut off at
 //! [`Rule::hold_bytes_max`]: the text halts before what is held, or what is held
 //! is let go and the rule begins anew behind it ([`OnOverflow`]). Both depend on
 //! the text alone. What is let go is no leak by the rule's own word.
+//!
+//! Behind a match the scan begins anew, and what was read ahead of its end is
+//! read again. Rules that look far ahead behind many matches would make that
+//! the square of what they may hold; past 512 times what was read and 1 MiB the
+//! text halts there, as if too much were held.
 //!
 //! # What an expression may have
 //!

@@ -86,7 +86,8 @@ pub(crate) struct Limit {
 enum Kin {
     Free,
     Limited(Limit),
-    Checked(usize),
+    /// A rule of its own: its checksum, or what it lets go, is not that of others.
+    Alone(usize),
 }
 
 impl Rules {
@@ -138,7 +139,8 @@ impl Rules {
             };
             let limit = Limit { hold_bytes_max: rule.hold_bytes_max, on_overflow };
             let kin = match rule.checksum {
-                Some(_) => Kin::Checked(number),
+                Some(_) => Kin::Alone(number),
+                None if overflows && on_overflow == OnOverflow::Release => Kin::Alone(number),
                 None if overflows => Kin::Limited(limit),
                 None => Kin::Free,
             };

@@ -64,9 +64,6 @@ pub(crate) struct Scan {
 
 #[derive(Clone, Copy, Debug)]
 struct LetGone {
-    group: usize,
-    /// Where the thread began, and what it held.
-    origin: u64,
     rule: RuleNumber,
     start: u64,
     known: u64,
@@ -92,7 +89,7 @@ struct Thread {
 /// Ordinary rules stay far below. One that looks far ahead behind each of many
 /// matches would take time in the square of what it may hold.
 const READ_AGAIN_BYTES: u64 = 1 << 20;
-const READ_AGAIN_TIMES: u64 = 64;
+const READ_AGAIN_TIMES: u64 = 512;
 
 /// What the buffer of open text may take in bytes, unless more is open: one
 /// large delta does not make it large for good.
@@ -393,9 +390,8 @@ impl Scan {
             let releases = limit.is_some_and(|limit| limit.on_overflow == OnOverflow::Release);
             let Some(held) = thread.overflow.filter(|_| releases) else { continue };
             let rule = first_rule(set, &thread);
-            let Thread { group, start: origin, .. } = thread;
             let (start, known) = (self.at - held, self.known);
-            self.let_gone.push(LetGone { group, origin, rule, start, known, held });
+            self.let_gone.push(LetGone { rule, start, known, held });
             if self.resume.len() < set.groups.len() {
                 self.resume = vec![0; set.groups.len()];
             }
@@ -606,7 +602,7 @@ impl Scan {
 
     fn pass(&mut self, to: u64, out: &mut Vec<Found>) {
         for gone in self.let_gone.extract_if(.., |gone| gone.start < to) {
-            let LetGone { rule, start, known, held, .. } = gone;
+            let LetGone { rule, start, known, held } = gone;
             out.push(Found::Overflow { rule, start, known, held });
         }
         if to > self.settled {
@@ -646,19 +642,8 @@ impl Scan {
             self.stop(rule, end, best.overflow, out);
             return;
         }
-        // what was let go of later starts will be again, but groups that let go of
-        // this one do not look back
-        let mut resume = mem::take(&mut self.resume);
-        let mut let_gone = mem::take(&mut self.let_gone);
-        let_gone.retain(|gone| gone.origin == start && gone.start >= end);
-        if !let_gone.is_empty() {
-            for (group, from) in resume.iter_mut().enumerate() {
-                if let_gone.iter().all(|gone| gone.group != group) {
-                    *from = 0;
-                }
-            }
-            (self.resume, self.let_gone) = (resume, let_gone);
-        }
+        // a rule that let go does not look back, whatever matched before
+        self.let_gone.retain(|gone| gone.start + gone.held > end);
         if self.may_read_again(end) {
             self.rewind(end);
         } else {

@@ -248,7 +248,9 @@ fn rules_that_look_back_together() {
     };
     for maxima in [[100; 3], [100, 101, 102], [102, 101, 100], [0, 50, 100]] {
         let counted = check_lengths(&rules(maxima), View::Plain, "abcab", 102, lengths);
-        assert_eq!(counted.matches, counted.seen, "{maxima:?}");
+        // what one lets go it does not look at again, and matches of others are no
+        // reason to: or each match would have all of it read again
+        assert!(counted.matches > 0 && counted.overflows > 0, "{maxima:?} {counted:?}");
     }
 }
 

@@ -180,6 +180,8 @@ fn matches_across_structure() {
         (r"1,2,3", "[1,2,3,4]", r#"["X",null,null,4]"#),
         (r"1,2,3", "[11,2,33,4]", r#"["X",null,null,4]"#),
         (r#"a"\], \["b"#, r#"[["a"], ["b"]]"#, r#"[["X"], [""]]"#),
+        // two in one number, of which the second goes on
+        (r"[0-9],\s*[0-9]", "[1, 2.3, 4]", r#"["X", null, "X"]"#),
         // structure alone is nothing that could be masked
         (r"\},? *\{", r#"[{"a":1}, {"b":2}]"#, r#"[{"a":1}, {"b":2}]"#),
         (r#""x"#, r#"["x"]"#, r#"["X"]"#),
