@@ -14,7 +14,7 @@ const BOUND: &str = "bound its repetitions, as in `{1,40}`";
 
 #[track_caller]
 fn error(rule: &Rule, automaton_bytes_max: usize) -> RuleError {
-    let alone = Rules::new(&[rule.clone()], automaton_bytes_max).err().unwrap();
+    let alone = Rules::new(std::slice::from_ref(rule), automaton_bytes_max).err().unwrap();
     assert_eq!(alone.rule(), 0);
     // the number is that of the list, and the first that is wrong counts
     let fine = Rule::regex("a");

@@ -218,7 +218,8 @@ fn long_runs() {
         (mask(r"(?-u:\b)(?:[a-z]+ ?){1,2}!"), "é", 0),
         (mask("(?:(?:(?:a?)+)+)+b|c"), "d", 0),
     ] {
-        let counted = check_lengths(&[rule.clone()], View::Plain, unit, held_max, lengths);
+        let counted =
+            check_lengths(std::slice::from_ref(&rule), View::Plain, unit, held_max, lengths);
         assert_eq!((counted.shown, counted.matches), (counted.seen, 0), "{rule:?}");
     }
     // without bound, let go again and again

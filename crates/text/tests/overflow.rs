@@ -412,7 +412,8 @@ fn the_part_that_has_no_bound_is_named() {
     ] {
         let rule = mask(expression, "X");
         let is_unbounded =
-            Rules::new(&[rule.clone()], AUTOMATON_BYTES_MAX).unwrap().holds()[0] == Hold::Unbounded;
+            Rules::new(std::slice::from_ref(&rule), AUTOMATON_BYTES_MAX).unwrap().holds()[0]
+                == Hold::Unbounded;
         assert_eq!(is_unbounded, part.is_some(), "{expression}");
         let found = unbounded_part(&rule, AUTOMATON_BYTES_MAX);
         assert_eq!(found.map(|span| &expression[span]), part, "{expression}");
