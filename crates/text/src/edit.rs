@@ -399,6 +399,8 @@ impl JsonEdits {
                 // a scalar leaves whole, or is masked whole
                 (AtomKind::Scalar, None) if end < atom.view_end => {}
                 (AtomKind::Scalar, None) => self.keep(atom.raw_end, on_edit),
+                // of a scalar that an earlier match has masked nothing is left
+                (AtomKind::Scalar, Some(_)) if atom.raw_end <= self.told => {}
                 (AtomKind::Scalar, Some((_, with))) => {
                     let with = match mem::replace(&mut self.is_shown, true) {
                         true => "null".into(),

@@ -642,8 +642,12 @@ impl Scan {
             self.stop(rule, end, best.overflow, out);
             return;
         }
-        // a rule that let go does not look back, whatever matched before
-        self.let_gone.retain(|gone| gone.start + gone.held > end);
+        // a rule that let go does not look back, whatever matched before; what it let
+        // go is not worth a word if it is masked and the rule would not have won
+        self.let_gone.retain(|gone| {
+            let would_win = gone.start <= start && gone.rule < rule;
+            would_win || gone.start + gone.held > end
+        });
         if self.may_read_again(end) {
             self.rewind(end);
         } else {

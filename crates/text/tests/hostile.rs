@@ -255,6 +255,51 @@ fn rules_that_look_back_together() {
     }
 }
 
+/// A match behind which much is read to no end, over and over: there is an end
+/// to that, and it is the same in every cut.
+#[test]
+fn text_that_is_read_again_and_again() {
+    let expressions = ["a(?:[^z]{0,3000}z)?", "a(?:[^z]*z)?"];
+    let (flag, mask) = (Action::Flag, Action::Mask("*".to_string()));
+    for (expression, action) in expressions.iter().flat_map(|it| [(it, &flag), (it, &mask)]) {
+        let rule = Rule { action: action.clone(), ..Rule::regex(expression) };
+        let rules = compile(std::slice::from_ref(&rule));
+        for (length, is_too_much) in [(1000, false), (6000, true)] {
+            let text = "a".repeat(length);
+            let run = |piece: usize| {
+                let mut filter = Filter::new(rules.clone(), View::Plain);
+                let (mut shown, mut told) = (String::new(), Vec::new());
+                let mut note = |edit: &Edit| match edit {
+                    Edit::Keep { .. } | Edit::Replace { .. } => {}
+                    _ => told.push(edit.clone()),
+                };
+                for piece in text.as_bytes().chunks(piece) {
+                    shown.push_str(filter.push(std::str::from_utf8(piece).unwrap(), &mut note));
+                }
+                shown.push_str(filter.finish(&mut note));
+                (shown, told)
+            };
+            let finest = run(1);
+            for piece in [2, 7, 100, 1000, 5000, length] {
+                assert_eq!(run(piece), finest, "{expression}, {length} in pieces of {piece}");
+            }
+            let (shown, told) = finest;
+            let matches = told.iter().filter(|edit| matches!(edit, Edit::Match { .. })).count();
+            if is_too_much {
+                let last = told.last();
+                assert!(matches < length, "{expression}: {matches}");
+                match action {
+                    Action::Flag => assert_eq!(shown, text),
+                    _ => assert!(matches!(last, Some(Edit::Halt { .. })), "{last:?}"),
+                }
+            } else {
+                assert_eq!(shown, Oracle::new(std::slice::from_ref(&rule)).whole(&text).text);
+                assert_eq!(matches, length);
+            }
+        }
+    }
+}
+
 #[test]
 fn digits_for_a_checksum() {
     let luhn = |expression: &str| Rule { checksum: Some(Checksum::Luhn), ..mask(expression) };
