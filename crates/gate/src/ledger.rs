@@ -668,8 +668,11 @@ impl TextRule {
         span: Range<u64>,
         held: Option<u64>,
     ) -> Halted {
+        let limit = u64::from(self.hold_bytes_max);
         let what = match (held, self.name) {
-            (Some(held), _) => format!("{code} ({held} > {} bytes)", self.hold_bytes_max),
+            (Some(held), _) if held > limit => format!("{code} ({held} > {limit} bytes)"),
+            // text rules give up on what they had to read again too often
+            (Some(held), _) => format!("{code} ({held} bytes, read again too often)"),
             (None, Some(name)) => format!("{code} ({name})"),
             (None, None) => code.to_string(),
         };
@@ -683,7 +686,7 @@ impl TextRule {
             start: Some(span.start),
             end: Some(span.end),
             value: held.map(|held| held as f64),
-            limit: held.map(|_| f64::from(self.hold_bytes_max)),
+            limit: held.filter(|held| *held > limit).map(|_| limit as f64),
             reason: what,
         }
     }

@@ -126,3 +126,38 @@ fn a_check_without_its_scorer_is_named() {
     let error = Driver::new(&policy).unwrap().ready().unwrap_err();
     assert_eq!((error.check(), error.source()), ("a", Source::Facts));
 }
+
+/// A forged trace with numbers that no stream has is told apart, and nothing
+/// overflows on the way.
+#[test]
+fn absurd_numbers_are_no_trace() {
+    const MOST: &str = "18446744073709551615";
+    let policy = Policy::parse(
+        "version = 1\n[[text]]\nname = \"key\"\nregex = 'k[0-9]+'\naction = \"mask\"",
+        Format::Toml,
+    )
+    .unwrap();
+    let mut gate = Gate::new(&policy).unwrap();
+    gate.record();
+    let mut trace = vec![Record::head(&policy).to_json()];
+    trace.extend(gate.push(0, Channel::Content, "a k12 b").records().iter().map(Record::to_json));
+    assert_eq!(replay(&trace), Ok(0));
+    let changed = |from: &str, to: &str| {
+        assert!(trace[1].contains(from), "{}", trace[1]);
+        let mut lines = trace.clone();
+        lines[1] = lines[1].replace(from, to);
+        lines
+    };
+    for (from, to) in [
+        ("\"start\":2", &*format!("\"start\":{MOST}")),
+        ("\"end\":5", "\"end\":1"),
+        ("\"known\":6", "\"known\":4"),
+    ] {
+        let lines = changed(from, to);
+        assert!(replay(&lines).is_err(), "{lines:#?}");
+    }
+    // one such delta contradicts nothing; two would add up past what can be counted
+    let mut lines = changed("\"bytes\":7", &format!("\"bytes\":{MOST}"));
+    lines.insert(1, lines[1].clone());
+    assert!(replay(&lines).is_err(), "{lines:#?}");
+}
