@@ -182,8 +182,8 @@ pub static LIBRARY: &[LibraryRule] = &[
         "aws_secret_access_key",
         "AWS secret access keys, with their name before them",
         concat!(
-            r"(?-u:\b)(?i-u:aws[ _-]?secret[ _-]?(?:access[ _-]?)?key|secret[ _-]?access[ _-]?key)",
-            r#"["'`\\]{0,3}(?: is)?[*<>=:|, \t\r\n]{1,8}["'`\\]{0,3}[A-Za-z0-9+/]{40,}"#,
+            r"(?i-u:aws[ _-]?secret[ _-]?(?:access[ _-]?)?key|secret[ _-]?access[ _-]?key)",
+            r#"["'`\\\]]{0,4}(?: is)?[*<>=:|, \t\r\n]{1,8}["'`\\]{0,3}[A-Za-z0-9+/]{40,}"#,
         ),
     ),
     // docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html; both are
@@ -513,7 +513,7 @@ pub static LIBRARY: &[LibraryRule] = &[
         "http_basic",
         "names and passwords in HTTP headers (Authorization: Basic)",
         concat!(
-            r#"(?-u:\b)(?i-u:authorization)["'`\\ \t]{0,4}[:=,>]{1,2}["'`\\ \tf]{0,6}"#,
+            r#"(?i-u:authorization)["'`\\ \t\]]{0,4}[:=,>]{1,2}["'`\\ \tf\[]{0,6}"#,
             r"(?i-u:basic)[ \t]{1,2}(?:[A-Za-z+/]{0,6}[0-9][A-Za-z0-9+/]{7,}={0,2}",
             r"|[A-Za-z+/]{7,40}[0-9][A-Za-z0-9+/]*={0,2}|[A-Za-z+/]{6,40}={1,2})",
         ),
@@ -523,7 +523,7 @@ pub static LIBRARY: &[LibraryRule] = &[
         "http_bearer",
         "tokens in HTTP headers (Authorization: Bearer)",
         concat!(
-            r#"(?-u:\b)(?i-u:authorization)["'`\\ \t\]]{0,4}[:=,>]{1,2}["'`\\ \tf\[]{0,6}"#,
+            r#"(?i-u:authorization)["'`\\ \t\]]{0,4}[:=,>]{1,2}["'`\\ \tf\[]{0,6}"#,
             r"(?i-u:bearer)[ \t]{1,2}(?:[A-Za-z._~+/-]{0,6}[0-9][A-Za-z0-9._~+/=-]{8,}",
             r"|[A-Za-z._~+/-]{7,40}[0-9][A-Za-z0-9._~+/=-]*)",
         ),

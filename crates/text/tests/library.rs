@@ -74,6 +74,8 @@ const CASES: &[Case] = &[
         "aws_secret_access_key",
         &[
             "export «AWS_SECRET_ACCESS_KEY=<b40>»\n",
+            "TF_VAR_«aws_secret_access_key=<b40>»\n",
+            "os.environ[\"«AWS_SECRET_ACCESS_KEY\"] = \"<b40>»\"",
             "[default]\n«aws_secret_access_key = <b40>»\nregion = x",
             "  \"«SecretAccessKey\": \"<b40>»\",",
             "new Credentials({ «secretAccessKey: '<b40>»' })",
@@ -684,6 +686,8 @@ const CASES: &[Case] = &[
             "curl -H \"«Authorization: Bearer abcdefgh1<a20>»\"",
             "headers = {\"«Authorization\": f\"Bearer a1<a30>»\"}",
             "headers.set(\"«authorization\", \"bearer <h40>»\")",
+            "headers[\"«Authorization\"] = \"Bearer a1<a30>»\"",
+            "HTTP_«AUTHORIZATION=Bearer a1<a30>»\n",
         ],
         &[
             "Authorization: Bearer YOUR_ACCESS_TOKEN",
