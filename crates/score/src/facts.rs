@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::scorer::{Claim, Evidence, Finding, ScoreError, Scored, Scorer};
+use crate::scorer::{Claim, Evidence, Finding, Mismatch, ScoreError, Scored, Scorer};
 use crate::segmenter::Segmenter;
 
 /// The most text that [`Facts::parse`] takes: 16 MiB, as it is all kept in
@@ -102,7 +102,7 @@ impl Facts {
 /// | supported | c ≥ 1/2 | 0.6 + 0.4 c |
 /// | unsupported | else | 0.5 + 0.2 c |
 ///
-/// No passage with any of the words is a c of 0, and no evidence.
+/// A claim of which no passage has any word is unsupported with a c of 0.
 ///
 /// With the default limits one unsupported claim only warns, a run of them
 /// halts by the window, and a contradicted one halts at once.
@@ -136,7 +136,14 @@ impl Scorer for FactsScorer {
             }
         }
         let Some((weight, number, passage)) = best else {
-            return Ok(Scored { score: 0.5, evidence: None });
+            let evidence = Evidence {
+                finding: Finding::Unsupported,
+                mismatch: None,
+                passage: None,
+                text: String::new(),
+                unmatched: words.content.iter().map(|word| word.text.to_string()).collect(),
+            };
+            return Ok(Scored { score: 0.5, evidence: Some(evidence) });
         };
         let total: u32 = words.content.iter().map(|word| word.weight).sum();
         let coverage = f64::from(weight) / f64::from(total);
@@ -145,8 +152,10 @@ impl Scorer for FactsScorer {
         let topic_weight: u32 =
             topic().filter(|(_, stem)| passage.has(**stem)).map(|(word, _)| word.weight).sum();
         let on_topic = topic_total > 0 && 3 * topic_weight >= 2 * topic_total;
-        let differs = words.negated != passage.negated || words.values_clash(passage);
-        let (finding, score) = if on_topic && differs {
+        let negation = (words.negated != passage.negated).then_some(Mismatch::Negation);
+        let differs = words.clash(passage).or(negation);
+        let mismatch = differs.filter(|_| on_topic);
+        let (finding, score) = if mismatch.is_some() {
             (Finding::Contradicted, 0.4 * coverage)
         } else if 2 * weight >= total {
             (Finding::Supported, 0.6 + 0.4 * coverage)
@@ -156,7 +165,8 @@ impl Scorer for FactsScorer {
         let unmatched = pairs().filter(|(_, stem)| !passage.has(**stem));
         let evidence = Evidence {
             finding,
-            passage: number,
+            mismatch,
+            passage: Some(number),
             text: passage.text.clone(),
             unmatched: unmatched.map(|(word, _)| word.text.to_string()).collect(),
         };
@@ -210,15 +220,17 @@ impl<'a> Words<'a> {
         words
     }
 
-    /// Whether there is a kind of which each side has a value that the other
-    /// lacks.
-    fn values_clash(&self, passage: &Passage) -> bool {
-        [Kind::Number, Kind::Day, Kind::Month].into_iter().any(|kind| {
+    /// The kind of value, if there is one, of which each side has one that the
+    /// other lacks.
+    fn clash(&self, passage: &Passage) -> Option<Mismatch> {
+        let clashing = [Kind::Number, Kind::Day, Kind::Month].into_iter().find(|kind| {
+            let kind = *kind;
             let mine = || self.content.iter().filter(|word| word.kind == Some(kind));
             let theirs = || passage.values.iter().filter(|(k, _)| *k == kind).map(|(_, v)| v);
             mine().any(|word| theirs().all(|value| *value != word.stem))
                 && theirs().any(|value| mine().all(|word| word.stem != *value))
-        })
+        });
+        clashing.map(|kind| if kind == Kind::Number { Mismatch::Number } else { Mismatch::Date })
     }
 }
 
@@ -343,7 +355,7 @@ mod tests {
         assert_eq!(evidence.finding, finding, "{claim}: {}", scored.score);
         assert_eq!(
             (evidence.passage, &evidence.unmatched[..]),
-            (passage, &unmatched.iter().map(ToString::to_string).collect::<Vec<_>>()[..])
+            (Some(passage), &unmatched.iter().map(ToString::to_string).collect::<Vec<_>>()[..])
         );
         let range = match finding {
             Finding::Supported => 0.8..=1.0,
@@ -371,11 +383,12 @@ mod tests {
     }
 
     #[test]
-    fn what_no_passage_mentions_has_no_evidence() {
+    fn what_no_passage_mentions_is_unsupported() {
         let mut scorer = FactsScorer::new(Facts::parse(FACTS).unwrap());
         for claim in ["Paris lies on the Seine.", "It is.", ""] {
             let scored = scorer.score(&Claim::new(claim)).unwrap();
-            assert_eq!(scored, Scored { score: 0.5, evidence: None });
+            assert_eq!((scored.score, scored.finding()), (0.5, Some(Finding::Unsupported)));
+            assert_eq!(scored.evidence.unwrap().passage, None);
         }
     }
 
