@@ -5,9 +5,11 @@ fn main() {
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         let mut parts = line.split('\x1f');
-        let (label, group, claim) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+        let (label, group, claim) =
+            (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
         let passages: Vec<&str> = parts.collect();
-        let f: Vec<String> = tidegate_score::features_of(claim, &passages).iter().map(|x| format!("{x:.4}")).collect();
+        let f: Vec<String> =
+            tidegate_score::features(claim, &passages).iter().map(|x| format!("{x:.4}")).collect();
         println!("{label}\t{group}\t{}", f.join("\t"));
     }
 }

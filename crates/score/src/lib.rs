@@ -29,8 +29,9 @@
 //! | scorer | reads | score |
 //! | --- | --- | --- |
 //! | [`HostScores`] | a column of numbers | the next number |
-//! | [`LogprobScorer`] | the stream's own logprobs | the geometric mean of the tokens' probabilities |
+//! | [`LogprobScorer`] | the stream's own logprobs | how sure the model was: [`Measure`] |
 //! | [`FactsScorer`] | the facts | how much of the claim one passage bears out, see there |
+//! | [`BlendScorer`] | what other scorers say | the logistic of their weighted logits |
 //!
 //! A scorer of your own implements [`Scorer`]; the gate asks for nothing else.
 //!
@@ -39,14 +40,16 @@
 //! It reads no files and loads no models. The facts scorer compares words: it
 //! knows no synonyms, no roles and no arithmetic.
 
+mod blend;
 mod facts;
 mod host;
 mod logprob;
 mod scorer;
 mod segmenter;
 
-pub use facts::{FACTS_BYTES_MAX, Facts, FactsError, FactsScorer};
+pub use blend::{Blend, BlendScorer};
+pub use facts::{CLAIM_BYTES_MAX, FactsScorer, PASSAGES, feature_names, features, store::Facts};
 pub use host::{HostScores, HostScoresError};
-pub use logprob::{LogprobScorer, probability};
-pub use scorer::{Claim, Evidence, Finding, ScoreError, Scored, Scorer};
+pub use logprob::{LogprobScorer, Measure, probability};
+pub use scorer::{Claim, Evidence, Finding, Mismatch, ScoreError, Scored, Scorer, TokenStat};
 pub use segmenter::{ClaimEnd, Segmenter};

@@ -62,6 +62,10 @@ pub struct TokenLogprob {
     pub bytes: usize,
     /// The natural logarithm of its probability.
     pub logprob: f64,
+    /// The entropy, in nats, of the alternatives that the stream lists in its
+    /// place, their probabilities made to sum to one; none if it lists fewer than
+    /// two.
+    pub entropy: Option<f64>,
 }
 
 /// Text that a provider repeats.

@@ -320,6 +320,29 @@ fn chat_logprobs_fit_their_text() {
     ] {
         check("abc", none, "content: abc");
     }
+    // the alternatives of a token, whose probabilities need not sum to one
+    check(
+        "ab",
+        r#"[{"token":"a","logprob":-1,"top_logprobs":[{"token":"a","logprob":-1},{"token":"b","logprob":-1}]},
+            {"token":"b","logprob":0,"top_logprobs":[{"token":"b","logprob":0},{"token":"c","logprob":-9999}]}]"#,
+        "content: ab (1:-1~0.6931 1:0~0.0000)",
+    );
+    // one alternative says nothing, nor do such as cannot be read
+    for top in [
+        "null",
+        "[]",
+        "5",
+        r#"[{"token":"a","logprob":-1}]"#,
+        r#"[{"token":"a","logprob":-1},{"token":"b"}]"#,
+        r#"[{"token":"a","logprob":-1},{"token":"b","logprob":2}]"#,
+    ] {
+        let tokens = format!(r#"[{{"token":"a","logprob":-1,"top_logprobs":{top}}}]"#);
+        check("a", &tokens, "content: a (1:-1)");
+    }
+    // tokens that are made one: the mean of all, if all have one
+    let half = r#"{"token":"x","logprob":-1,"top_logprobs":[{"logprob":-1},{"logprob":-1}]}"#;
+    check("abc", &format!("[{half},{half}]"), "content: abc (3:-1~0.6931)");
+    check("abc", &format!(r#"[{half},{{"token":"y","logprob":-1}}]"#), "content: abc (3:-1)");
     let refusal = r#"{"delta":{"refusal":"no"},"logprobs":{"content":null,"refusal":[{"token":"no","logprob":-1}]}}"#;
     crate::check(Dialect::OpenAiChat, &[&chat(refusal)], &["refusal: no (2:-1)"]);
     for odd in ["5", "[]", "\"x\"", "null"] {
@@ -346,6 +369,18 @@ fn completions_say_their_text() {
         r#"{"text":"ab","logprobs":{"tokens":["a","b"],"token_logprobs":[-0.5,-1]}}"#,
         &["content: ab (1:-0.5 1:-1)"],
     );
+    // the alternatives of each token; with one left out it is not said whose they are
+    let top = |top: &str| {
+        format!(
+            r#"{{"text":"ab","logprobs":{{"tokens":["a","b"],"token_logprobs":[-1,-1],"top_logprobs":{top}}}}}"#
+        )
+    };
+    let both = r#"[{"a":-1,"c":-1},{"b":-1,"c":-1,"d":-1,"e":-1}]"#;
+    check(&top(both), &["content: ab (1:-1~0.6931 1:-1~1.3863)"]);
+    check(&top(r#"[{"a":-3,"c":-1},{"b":-2,"c":-2}]"#), &["content: ab (1:-1~0.3653 1:-1~0.6931)"]);
+    for other in ["null", "5", "[]", r#"[null,{"b":-1,"c":-1}]"#, r#"[{"a":-1,"c":"x"},{}]"#] {
+        check(&top(other), &["content: ab (1:-1 1:-1)"]);
+    }
     check(r#"{"text":"ab","logprobs":{"tokens":5}}"#, &["content: ab"]);
     check(r#"{"text":"ab","logprobs":{"tokens":null,"token_logprobs":null}}"#, &["content: ab"]);
     // without its object an event is told by its text
@@ -843,6 +878,15 @@ fn google_logprobs_and_blocks() {
             "content: ab (1:-1 1:-2)",
         ),
         (r#"{"chosenCandidates":[{"token":"a","logProbability":-1}]}"#, "content: ab (2:-1)"),
+        (
+            r#"{"chosenCandidates":[{"token":"ab","logProbability":-1}],"topCandidates":[
+                {"candidates":[{"token":"ab","logProbability":-1},{"token":"c","logProbability":-1}]}]}"#,
+            "content: ab (2:-1~0.6931)",
+        ),
+        (
+            r#"{"chosenCandidates":[{"token":"ab","logProbability":-1}],"topCandidates":5}"#,
+            "content: ab (2:-1)",
+        ),
         // what cannot be read is none
         (r#"{"chosenCandidates":null}"#, "content: ab"),
         (r#"{"chosenCandidates":5}"#, "content: ab"),

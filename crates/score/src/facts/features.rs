@@ -1,12 +1,12 @@
 //! What a claim and a passage have in common, and in what they differ, as
 //! numbers.
 
-use super::reading::{Kind, Reading, Word, same_number, same_unit};
 use super::knowledge::{KNOWLEDGE, Relation};
+use super::reading::{Kind, Reading, Word, same_number, same_unit};
 use crate::scorer::Mismatch;
 
 /// The features, in the order of the weights.
-pub(super) const NAMES: [&str; 33] = [
+pub(super) const NAMES: [&str; 34] = [
     "coverage",
     "predicate",
     "predicate_squared",
@@ -38,6 +38,7 @@ pub(super) const NAMES: [&str; 33] = [
     "run",
     "gap",
     "sole_clash",
+    "clash_predicate",
     "roles",
     "predicate_union",
 ];
@@ -51,8 +52,11 @@ pub(super) struct Comparison {
     /// By how much each word of the claim is borne out, 0 to 1; function words
     /// count as borne out.
     pub(super) borne_out: Vec<f64>,
-    /// In what they differ most plainly.
+    /// In what they differ most plainly, if in anything.
     pub(super) mismatch: Option<Mismatch>,
+    /// Whether the passage speaks of the same as the claim: at least half of the
+    /// claim's content that does not clash is in it.
+    pub(super) is_on_topic: bool,
 }
 
 /// How well the claim's words are found in the passage, each from 0 to 1.
@@ -117,7 +121,9 @@ pub(super) fn compare(
 ) -> Comparison {
     let content = || {
         let words = claim.words.iter().zip(&borne_out).enumerate();
-        words.filter(|(_, (word, _))| word.kind.is_content()).map(|(at, (word, found))| (at, word, *found))
+        words
+            .filter(|(_, (word, _))| word.kind.is_content())
+            .map(|(at, (word, found))| (at, word, *found))
     };
     let mean = |part: &dyn Fn(usize) -> bool, of: &[f64], none: f64| {
         let (mut sum, mut count) = (0.0, 0);
@@ -141,8 +147,9 @@ pub(super) fn compare(
     let value = |kind: Kind| kind.is_value();
 
     let clashes = Clashes::find(claim, passage, &borne_out);
-    let is_clash = clashes.number || clashes.year || clashes.date || clashes.alternative || clashes.antonym;
-    let (claim_negated, passage_negated) = (claim.is_negated, passage.is_negated);
+    let is_clash =
+        clashes.number || clashes.year || clashes.date || clashes.alternative || clashes.antonym;
+    let (claim_negated, passage_negated) = (claim.is_negated, denies(claim, passage));
     let differs = claim_negated != passage_negated;
     // all of the predicate is borne out but the words that clash
     let missing = content().filter(|(at, _, found)| in_predicate(*at) && *found < 0.5).count();
@@ -185,9 +192,11 @@ pub(super) fn compare(
         longest_run(claim, passage),
         gap(claim, passage, &borne_out),
         as_number(sole),
+        as_number(is_clash) * predicate,
         as_number(roles),
         union,
     ];
+    let comparative = claim.has_comparative && !passage.has_comparative;
     let mismatch = if differs && predicate >= 0.5 && !is_clash {
         Some(Mismatch::Negation)
     } else if clashes.date || clashes.year {
@@ -198,18 +207,39 @@ pub(super) fn compare(
         Some(Mismatch::Antonym)
     } else if clashes.alternative {
         Some(Mismatch::Name)
-    } else if superlative {
-        Some(Mismatch::Superlative)
-    } else if claim.has_comparative && !passage.has_comparative {
-        Some(Mismatch::Comparative)
-    } else if roles {
-        Some(Mismatch::Roles)
-    } else if missing > 0 {
-        Some(Mismatch::Novel)
+    } else if missing == 0 {
+        // all words are there, so these are what makes the difference
+        [
+            (superlative, Mismatch::Superlative),
+            (comparative, Mismatch::Comparative),
+            (roles, Mismatch::Roles),
+        ]
+        .into_iter()
+        .find_map(|(differs, mismatch)| differs.then_some(mismatch))
     } else {
-        None
+        Some(Mismatch::Novel)
     };
-    Comparison { features, borne_out, mismatch }
+    let found: f64 = content().map(|(.., found)| found).sum();
+    let without_clashes = content().count().saturating_sub(clashes.words);
+    let is_on_topic = found > 0.0 && 2.0 * found >= without_clashes as f64;
+    Comparison { features, borne_out, mismatch, is_on_topic }
+}
+
+/// How many words behind a negation it reaches.
+const NEGATION_REACH: usize = 6;
+
+/// Whether the passage denies something that the claim's predicate speaks of.
+fn denies(claim: &Reading, passage: &Reading) -> bool {
+    let predicate = claim.words.get(claim.predicate..).unwrap_or_default();
+    let is_spoken_of = |other: &Word| {
+        let content = predicate.iter().filter(|word| word.kind.is_content());
+        content.into_iter().any(|word| likeness(claim, word, passage, other) >= 0.8)
+    };
+    let negations = passage.words.iter().enumerate();
+    negations.filter(|(_, word)| word.kind == Kind::Negation).any(|(at, _)| {
+        let reach = passage.words.iter().skip(at + 1).take(NEGATION_REACH);
+        reach.into_iter().any(is_spoken_of)
+    })
 }
 
 /// Words of the claim for which the passage has another of the same kind.
@@ -226,11 +256,7 @@ struct Clashes {
 }
 
 impl Clashes {
-    fn find(
-        claim: &Reading,
-        passage: &Reading,
-        borne_out: &[f64],
-        ) -> Clashes {
+    fn find(claim: &Reading, passage: &Reading, borne_out: &[f64]) -> Clashes {
         let mut clashes = Clashes::default();
         // a value of the passage that the claim has too answers for itself
         let is_free = |other: &&Word| {
@@ -245,7 +271,10 @@ impl Clashes {
             let others = || free.iter().filter(|other| other.kind == word.kind);
             let clash = match word.kind {
                 Kind::Year => others().count() > 0 && mark(&mut clashes.year),
-                Kind::Decade => free.iter().any(|o| matches!(o.kind, Kind::Year | Kind::Decade)) && mark(&mut clashes.year),
+                Kind::Decade => {
+                    free.iter().any(|o| matches!(o.kind, Kind::Year | Kind::Decade))
+                        && mark(&mut clashes.year)
+                }
                 Kind::Month | Kind::Date | Kind::Day => {
                     others().count() > 0 && mark(&mut clashes.date)
                 }
@@ -265,7 +294,8 @@ impl Clashes {
                     if free.iter().any(|other| antonym(other)) {
                         mark(&mut clashes.antonym)
                     } else {
-                        free.iter().any(|other| alternative(other)) && mark(&mut clashes.alternative)
+                        free.iter().any(|other| alternative(other))
+                            && mark(&mut clashes.alternative)
                     }
                 }
             };
@@ -329,42 +359,40 @@ fn longest_run(claim: &Reading, passage: &Reading) -> f64 {
 /// How many other words stand among those of the passage that bear out the
 /// predicate, at most 20, in twentieths.
 fn gap(claim: &Reading, passage: &Reading, borne_out: &[f64]) -> f64 {
-    let wanted: Vec<&Word> = claim
+    let mut wanted: Vec<u64> = claim
         .words
         .iter()
         .zip(borne_out)
         .skip(claim.predicate)
         .filter(|(word, found)| word.kind.is_content() && **found >= 1.0)
-        .map(|(word, _)| word)
+        .map(|(word, _)| word.stem)
+        .filter(|stem| passage.words.iter().any(|word| word.stem == *stem))
         .collect();
+    wanted.sort_unstable();
+    wanted.dedup();
     if wanted.len() < 2 {
         return 0.0;
     }
-    // the shortest stretch that has them all
-    let place = |word: &Word| wanted.iter().position(|wanted| wanted.stem == word.stem);
+    // the shortest stretch that has them all: where each was seen last
     let mut last = vec![None; wanted.len()];
     let mut shortest = usize::MAX;
-    let mut seen = 0;
     for (at, word) in passage.words.iter().enumerate() {
-        let Some(slot) = place(word).and_then(|place| last.get_mut(place)) else { continue };
-        seen += usize::from(slot.is_none());
-        *slot = Some(at);
-        let first = last.iter().flatten().min().copied().unwrap_or(at);
-        let distinct = seen;
-        if distinct == wanted.len() || distinct >= 2 {
-            let stretch = at - first + 1 - distinct;
-            if distinct == wanted.len() {
-                shortest = shortest.min(stretch);
-            }
+        let Ok(place) = wanted.binary_search(&word.stem) else { continue };
+        if let Some(slot) = last.get_mut(place) {
+            *slot = Some(at);
+        }
+        if let Some(first) = last.iter().copied().min().flatten() {
+            shortest = shortest.min(at + 1 - first - wanted.len());
         }
     }
-    if shortest == usize::MAX { 0.0 } else { shortest.min(20) as f64 / 20.0 }
+    shortest.min(20) as f64 / 20.0
 }
 
 /// Whether two names of the claim stand in the passage the other way round,
 /// with a word between them that both have.
 fn swapped(claim: &Reading, passage: &Reading) -> bool {
-    let names = || claim.words.iter().enumerate().filter(|(at, word)| word.kind == Kind::Name || *at == 0);
+    let names =
+        || claim.words.iter().enumerate().filter(|(at, word)| word.kind == Kind::Name || *at == 0);
     let place = |word: &Word| passage.words.iter().position(|other| other.stem == word.stem);
     for (at, first) in names() {
         for (behind, second) in names().filter(|(behind, _)| *behind > at + 1) {

@@ -1,7 +1,7 @@
 //! A claim before some passages.
 
-use super::features::{COUNT, Comparison, align, compare};
-use super::reading::Reading;
+use super::features::{Comparison, align, compare};
+use super::reading::{Reading, Word, same_unit};
 
 /// A claim, held against the passage that speaks to it most.
 pub(super) struct Judged {
@@ -23,7 +23,12 @@ pub(super) fn judge(claim: &Reading, passages: &[&Reading]) -> Option<Judged> {
         // what the claim says of its subject counts twice
         let weight = |at| if at >= claim.predicate { 2.0 } else { 1.0 };
         let found = |at: usize| borne_out.get(at).copied().unwrap_or_default();
-        let speaks: f64 = content().map(|(at, _)| weight(at) * found(at)).sum();
+        // a passage that gives another value speaks to it as well
+        let speaks = |(at, word): (usize, &Word)| {
+            let answers = word.kind.is_value() && has_value_like(passage, word);
+            weight(at) * if answers { found(at).max(0.5) } else { found(at) }
+        };
+        let speaks: f64 = content().map(speaks).sum();
         if speaks <= 0.0 {
             continue;
         }
@@ -38,11 +43,7 @@ pub(super) fn judge(claim: &Reading, passages: &[&Reading]) -> Option<Judged> {
     Some(Judged { passage: number, comparison })
 }
 
-/// The features of a claim and the passages it is held against; zeros if no
-/// passage speaks to it.
-pub(super) fn features(claim: &str, passages: &[&str]) -> [f64; COUNT] {
-    let passages: Vec<Reading> = passages.iter().map(|passage| Reading::new(passage)).collect();
-    let passages: Vec<&Reading> = passages.iter().collect();
-    let judged = judge(&Reading::new(claim), &passages);
-    judged.map_or([0.0; COUNT], |judged| judged.comparison.features)
+/// Whether the passage has a value of the kind of this one.
+fn has_value_like(passage: &Reading, word: &Word) -> bool {
+    passage.words.iter().any(|other| other.kind == word.kind || same_unit(word, other))
 }

@@ -194,6 +194,17 @@ impl Reading {
         self.stems.get(start as usize..end as usize).unwrap_or_default()
     }
 
+    pub(super) fn has_content(&self) -> bool {
+        self.words.iter().any(|word| word.kind.is_content())
+    }
+
+    /// Those of the content words of the text for whose place this holds.
+    pub(super) fn slices(&self, text: &str, is_wanted: impl Fn(usize) -> bool) -> Vec<String> {
+        let words = self.words.iter().enumerate();
+        let wanted = words.filter(|(at, word)| word.kind.is_content() && is_wanted(*at));
+        wanted.filter_map(|(_, word)| text.get(word.span.clone())).map(str::to_string).collect()
+    }
+
     fn push(&mut self, kind: Kind, lower: &str, span: Range<usize>) {
         let stem = KNOWLEDGE.stem(lower);
         let start = self.stems.len() as u32;
@@ -229,7 +240,8 @@ impl Reading {
     fn number_before(&mut self, span: &Range<usize>) -> Option<&mut Word> {
         let word = self.words.last_mut()?;
         let is_near = span.start.saturating_sub(word.span.end) <= 2;
-        (matches!(word.kind, Kind::Number | Kind::Year) && word.unit == 0 && is_near).then_some(word)
+        (matches!(word.kind, Kind::Number | Kind::Year) && word.unit == 0 && is_near)
+            .then_some(word)
     }
 
     fn scale(&mut self, scale: f64, span: &Range<usize>) -> bool {
@@ -357,7 +369,9 @@ fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
                 _ if is_ideograph(c) => false,
                 _ if is_word(c) => true,
                 '\'' | '’' => last.is_alphabetic() && after().is_some_and(char::is_alphabetic),
-                '.' | ',' | ':' => last.is_ascii_digit() && after().is_some_and(|c| c.is_ascii_digit()),
+                '.' | ',' | ':' => {
+                    last.is_ascii_digit() && after().is_some_and(|c| c.is_ascii_digit())
+                }
                 _ => false,
             };
             if !goes_on {

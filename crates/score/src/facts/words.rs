@@ -11,7 +11,7 @@ my him them us me himself herself themselves is are was were be been being am ha
 does did doing done will would can could may might shall should must of in on at to for from by with \
 as and or but so than then there here which who whom whose what also too if about into onto upon over \
 under up down out off when where while how why because though although during through within between \
-among against one very";
+among against one very yes ok okay sure please thanks hello hi sorry";
 
 /// Verbs after which the predicate of a sentence begins.
 pub(super) const AUXILIARIES: &str = "\
@@ -22,10 +22,10 @@ is are was were be been has have had does do did can could will would may might 
 pub(super) const NEGATIONS: &str = "\
 not no never none neither nor cannot without nothing nobody nowhere hardly barely scarcely fail fails \
 failed failing failure refuse refuses refused refusing refusal unable incapable impossible avoid avoids \
-avoided avoiding lack lacks lacked lacking deny denies denied denying except unlike decline declines \
+avoided avoiding lack lacks lacked lacking deny denies denied denying decline declines \
 declined declining reject rejects rejected rejecting prevent prevents prevented forbid forbids forbidden \
-prohibit prohibits prohibited neglect neglects neglected instead unwilling inability absent absence \
-cease ceases ceased stop stops stopped quit prohibited banned nor neither";
+prohibit prohibits prohibited neglect neglects neglected unwilling inability absent absence \
+cease ceases ceased prohibited banned";
 
 /// Words that shut out all else.
 pub(super) const EXCLUSIVE: &str = "only solely exclusively merely entirely just purely alone";
@@ -75,8 +75,18 @@ pub(super) const DECADES: [(&str, f64); 8] = [
 ];
 
 pub(super) const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 pub(super) const DAYS: [&str; 7] =

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use tidegate_kernel::Channel;
 
 use super::anthropic::is_empty_object;
-use super::logprobs::fit;
+use super::logprobs::{Spread, fit};
 use crate::decoder::Top;
 use crate::field::{Many, Place, Word, parse_or_default};
 use crate::item::TokenLogprob;
@@ -83,6 +83,15 @@ struct PartialArg<'a> {
 struct LogprobsResult<'a> {
     #[serde(borrow, default, rename = "chosenCandidates")]
     chosen: Many<Chosen<'a>>,
+    /// What might have stood in the place of each.
+    #[serde(borrow, default, rename = "topCandidates")]
+    top: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Alternatives {
+    #[serde(default)]
+    candidates: Spread,
 }
 
 #[derive(Debug, Deserialize)]
@@ -145,8 +154,12 @@ impl Candidate<'_> {
     fn tokens(&self, text: &str) -> Vec<TokenLogprob> {
         // what cannot be read is no logprob; the text is not touched by it
         let result: LogprobsResult<'_> = parse_or_default(self.logprobs).unwrap_or_default();
+        let top: Many<Alternatives> = parse_or_default(result.top).unwrap_or_default();
+        let mut top = top.0.iter();
         let tokens = result.chosen.0.iter().filter_map(|chosen| {
-            Some(TokenLogprob { bytes: chosen.token.as_str().len(), logprob: chosen.logprob? })
+            let entropy = top.next().and_then(|top| top.candidates.entropy());
+            let bytes = chosen.token.as_str().len();
+            Some(TokenLogprob { bytes, logprob: chosen.logprob?, entropy })
         });
         fit(tokens.collect(), text)
     }

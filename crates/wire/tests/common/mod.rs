@@ -13,7 +13,10 @@ pub(crate) fn show(item: &Item<'_>) -> String {
         }
         Item::Start => "start".to_string(),
         Item::Delta(delta) => {
-            let token = |token: &TokenLogprob| format!("{}:{}", token.bytes, token.logprob);
+            let token = |token: &TokenLogprob| {
+                let entropy = token.entropy.map_or(String::new(), |h| format!("~{h:.4}"));
+                format!("{}:{}{entropy}", token.bytes, token.logprob)
+            };
             let tokens: Vec<_> = delta.logprobs.iter().map(token).collect();
             let tokens =
                 if tokens.is_empty() { String::new() } else { format!(" ({})", tokens.join(" ")) };
