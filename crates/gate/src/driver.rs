@@ -1,21 +1,26 @@
 //! The driver: a gate and the scorers that answer it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
 use tidegate_kernel::Channel;
-use tidegate_score::{Claim, LogprobScorer, ScoreError, Scored, Scorer, probability};
+use tidegate_score::{Claim, LogprobScorer, ScoreError, Scored, Scorer, TokenStat, probability};
 use tidegate_wire::TokenLogprob;
 
 use crate::checks::Checks;
-use crate::gate::{Gate, Request, Step};
-use crate::policy::{HaltCheck, Policy, PolicyError, Source, Unit};
+use crate::gate::{Event, Gate, Request, Step, UnknownRequest};
+use crate::policy::{HaltCheck, MeasureKind, Policy, PolicyError, Source, Unit};
 use crate::tokens::{ReleasedToken, Tokens};
 use crate::verdict::Verdict;
 
 /// Drives a [`Gate`]: pushes text and answers its requests at once, with the
 /// scorers it was given.
+///
+/// Scorers that would keep the text waiting are left to whoever drives the
+/// driver: after [`Driver::defer`] the claims of a source are handed out by
+/// [`Driver::next_request`] and answered by [`Driver::resolve`], in any order and
+/// while more text is pushed. The verdicts are the same.
 ///
 /// ```
 /// use tidegate::{Channel, Driver, Format, Policy, Source};
@@ -53,6 +58,14 @@ use crate::verdict::Verdict;
 pub struct Driver {
     gate: Gate,
     scorers: BTreeMap<Source, Box<dyn Scorer>>,
+    /// Sources whose claims are handed out.
+    deferred: BTreeSet<Source>,
+    /// Claims that were not handed out yet.
+    waiting: VecDeque<Request>,
+    /// Claims that were handed out and not answered.
+    handed: BTreeMap<u64, Request>,
+    /// The gate may have taken back some of them.
+    is_stale: bool,
     /// The running checks' sources, with the name of the first that has it.
     needed: BTreeMap<Source, String>,
     checks: Arc<[HaltCheck]>,
@@ -73,7 +86,7 @@ impl fmt::Debug for Driver {
 #[derive(Debug, Default)]
 struct Tape {
     at: u64,
-    tokens: VecDeque<(u64, f64)>,
+    tokens: VecDeque<(u64, TokenStat)>,
 }
 
 /// One turn of the driver: what the gate did, and why it was called.
@@ -131,15 +144,15 @@ impl Driver {
         for check in checks.iter() {
             needed.entry(check.score.from).or_insert_with(|| check.name.clone());
         }
-        let mut scorers: BTreeMap<Source, Box<dyn Scorer>> = BTreeMap::new();
-        scorers.insert(Source::Logprob, Box::new(LogprobScorer));
         Driver {
             gate: made.gate(),
-            scorers,
+            scorers: BTreeMap::new(),
+            deferred: BTreeSet::new(),
+            waiting: VecDeque::new(),
+            handed: BTreeMap::new(),
+            is_stale: false,
             needed,
-            logprobs_of_claims: checks.iter().any(|check| {
-                check.score.from == Source::Logprob && check.score.unit() == Unit::Claim
-            }),
+            logprobs_of_claims: checks.iter().any(takes_logprobs_of_claims),
             checks,
             tapes: BTreeMap::new(),
             tape_tokens_max: made.policy().limits.hold_bytes_max as usize,
@@ -152,19 +165,30 @@ impl Driver {
         self.gate.record();
     }
 
-    /// Who answers for this source from here on.
+    /// Who answers for this source from here on. Logprobs have their scorer
+    /// without it.
     pub fn set_scorer(&mut self, source: Source, scorer: impl Scorer + 'static) {
         self.scorers.insert(source, Box::new(scorer));
     }
 
-    /// Whether every check that runs has its scorer. Without one, its every
-    /// score is missing.
+    /// From here on the claims of this source are handed out by
+    /// [`Driver::next_request`]. Tokens are scored as they come all the same.
+    pub fn defer(&mut self, source: Source) {
+        self.deferred.insert(source);
+    }
+
+    /// Whether every check that runs has its scorer or is deferred. Without one,
+    /// its every score is missing.
     ///
     /// # Errors
     /// The first check that has none.
     pub fn ready(&self) -> Result<(), NoScorer> {
-        let lacking = self.needed.iter().find(|(source, _)| !self.scorers.contains_key(source));
-        match lacking {
+        let has = |source: &Source| {
+            *source == Source::Logprob
+                || self.scorers.contains_key(source)
+                || self.deferred.contains(source)
+        };
+        match self.needed.iter().find(|(source, _)| !has(source)) {
             Some((source, check)) => Err(NoScorer { check: check.clone(), source: *source }),
             None => Ok(()),
         }
@@ -197,6 +221,7 @@ impl Driver {
         }
         self.tokens.append((choice, channel), text.len() as u64, tokens);
         let step = self.gate.push(choice, channel, text);
+        self.is_stale |= may_withdraw(step);
         let cause = Cause::Delta { choice, channel, text };
         on_turn(Turn { step, cause, tokens: self.tokens.follow(step) });
         self.score_tokens(choice, channel, text.len() as u64, tokens, on_turn);
@@ -215,13 +240,15 @@ impl Driver {
     /// Something is wrong with the stream itself; see [`Gate::fault`].
     pub fn fault(&mut self, code: &str, detail: &str, on_turn: &mut impl FnMut(Turn<'_>)) {
         let step = self.gate.fault(code, detail);
+        self.is_stale |= may_withdraw(step);
         on_turn(Turn { step, cause: Cause::Fault, tokens: self.tokens.follow(step) });
     }
 
     /// The stream has ended.
     pub fn finish(&mut self, on_turn: &mut impl FnMut(Turn<'_>)) {
-        let tokens = &mut self.tokens;
+        let (tokens, is_stale) = (&mut self.tokens, &mut self.is_stale);
         self.gate.finish_all(|step| {
+            *is_stale |= may_withdraw(step);
             on_turn(Turn { step, cause: Cause::Finish, tokens: tokens.follow(step) });
         });
         self.answer(on_turn);
@@ -236,9 +263,17 @@ impl Driver {
         on_turn: &mut impl FnMut(Turn<'_>),
     ) {
         let host = self.scores_tokens(Source::Host, channel);
-        let logprob = self.scores_tokens(Source::Logprob, channel);
+        let of_logprobs = |check: &&HaltCheck| {
+            check.score.from == Source::Logprob
+                && check.score.unit() == Unit::Token
+                && check.watches(channel)
+        };
+        let measures = self.checks.iter().filter(of_logprobs).map(|check| check.score.measure());
+        let measures: BTreeSet<MeasureKind> = measures.collect();
         let mut score = |source, bytes, answer: Result<f64, ScoreError>| {
-            let step = self.gate.push_token(choice, channel, source, bytes, answer);
+            let gate = &mut self.gate;
+            let step = gate.push_token_for(choice, channel, source, bytes, answer.into());
+            self.is_stale |= may_withdraw(step);
             on_turn(Turn { step, cause: Cause::Token, tokens: self.tokens.follow(step) });
         };
         if host {
@@ -246,36 +281,118 @@ impl Driver {
                 Some(scorer) => scorer.score(&Claim::new("")),
                 None => Err(ScoreError::Missing),
             };
-            score(Source::Host, bytes, scored.map(|scored| scored.score));
+            score((Source::Host, None), bytes, scored.map(|scored| scored.score));
         }
-        if logprob && tokens.is_empty() {
-            score(Source::Logprob, bytes, Err(ScoreError::Missing));
-        } else if logprob {
+        for measure in measures {
+            let source = (Source::Logprob, Some(measure));
+            if tokens.is_empty() {
+                score(source, bytes, Err(ScoreError::Missing));
+            }
             for token in tokens {
-                score(Source::Logprob, token.bytes as u64, Ok(probability(token.logprob)));
+                let exponent = match measure {
+                    MeasureKind::Mean | MeasureKind::Min => Some(token.logprob),
+                    MeasureKind::Entropy => token.entropy.map(|entropy| -entropy),
+                };
+                let answer = exponent.map(probability).ok_or(ScoreError::Missing);
+                score(source, token.bytes as u64, answer);
             }
         }
     }
 
+    /// Answers what the gate asks, or keeps it to be handed out.
     fn answer(&mut self, on_turn: &mut impl FnMut(Turn<'_>)) {
-        while let Some(request) = self.gate.next_request() {
-            let logprobs = match self.tapes.get_mut(&(request.choice, request.channel)) {
-                Some(tape) if request.source == Source::Logprob => tape.read(&request),
-                _ => Vec::new(),
-            };
-            let claim = Claim { text: &request.text, logprobs: &logprobs };
-            let scored = match self.scorers.get_mut(&request.source) {
-                Some(scorer) => scorer.score(&claim),
-                None => Err(ScoreError::Missing),
-            };
-            let answer = scored.as_ref().map(|scored| scored.score).map_err(ScoreError::clone);
-            // the number is the gate's own
-            if let Ok(step) = self.gate.resolve(request.id, answer) {
-                let cause = Cause::Claim { request: &request, scored: &scored };
-                on_turn(Turn { step, cause, tokens: self.tokens.follow(step) });
+        while let Some(mut request) = self.gate.next_request() {
+            let check = self.checks.iter().find(|check| *check.name == *request.check);
+            let tape = self.tapes.get_mut(&(request.choice, request.channel));
+            if let (Some(tape), true) = (tape, check.is_some_and(takes_logprobs_of_claims)) {
+                request.tokens = tape.read(&request);
             }
+            if self.deferred.contains(&request.source) {
+                self.waiting.push_back(request);
+                continue;
+            }
+            let claim = Claim { text: &request.text, tokens: &request.tokens };
+            let scored = match (self.scorers.get_mut(&request.source), check) {
+                (Some(scorer), _) => scorer.score(&claim),
+                (None, Some(check)) if request.source == Source::Logprob => {
+                    LogprobScorer::new(check.score.measure().into()).score(&claim)
+                }
+                _ => Err(ScoreError::Missing),
+            };
+            self.judge(&request, &scored, on_turn);
+        }
+        self.forget_withdrawn();
+    }
+
+    fn judge(
+        &mut self,
+        request: &Request,
+        scored: &Result<Scored, ScoreError>,
+        on_turn: &mut impl FnMut(Turn<'_>),
+    ) {
+        // the number is the gate's own
+        let Ok(step) = self.gate.resolve(request.id, scored) else { return };
+        self.is_stale |= may_withdraw(step);
+        let cause = Cause::Claim { request, scored };
+        on_turn(Turn { step, cause, tokens: self.tokens.follow(step) });
+    }
+
+    /// The next claim of a deferred source, if there is one.
+    pub fn next_request(&mut self) -> Option<Request> {
+        self.forget_withdrawn();
+        let request = self.waiting.pop_front()?;
+        self.handed.insert(request.id, request.clone());
+        Some(request)
+    }
+
+    /// Whether an answer to this request is still waited for: it was asked and
+    /// not answered, and nothing halted what it is about.
+    #[must_use]
+    pub fn awaits(&self, id: u64) -> bool {
+        self.gate.awaits(id)
+    }
+
+    /// Answers a claim that was handed out. Answers may come in any order; claims
+    /// are judged in the order of the text. The first answer stands: another one,
+    /// or one that is not waited for any more, changes nothing and makes no turn.
+    ///
+    /// # Errors
+    /// When no request had that number.
+    pub fn resolve(
+        &mut self,
+        id: u64,
+        scored: Result<Scored, ScoreError>,
+        on_turn: &mut impl FnMut(Turn<'_>),
+    ) -> Result<(), UnknownRequest> {
+        self.forget_withdrawn();
+        match self.handed.remove(&id) {
+            Some(request) => self.judge(&request, &scored, on_turn),
+            None if self.gate.has_asked(id) => {}
+            None => return Err(UnknownRequest { id }),
+        }
+        Ok(())
+    }
+
+    fn forget_withdrawn(&mut self) {
+        if std::mem::take(&mut self.is_stale) {
+            let gate = &self.gate;
+            self.waiting.retain(|request| gate.awaits(request.id));
+            self.handed.retain(|id, _| gate.awaits(*id));
         }
     }
+}
+
+/// Whether the gate may have taken back requests with the step.
+fn may_withdraw(step: &Step) -> bool {
+    step.events().iter().any(|event| match event {
+        Event::Halted(_) | Event::Shadow(_) => true,
+        Event::Allowed(halted) => halted.code == "hold_overflow",
+        Event::Passed(_) | Event::Matched(_) => false,
+    })
+}
+
+fn takes_logprobs_of_claims(check: &HaltCheck) -> bool {
+    check.score.takes(Source::Logprob) && check.score.unit() == Unit::Claim
 }
 
 impl Tape {
@@ -288,19 +405,20 @@ impl Tape {
             if self.tokens.len() >= tokens_max {
                 self.tokens.pop_front();
             }
-            self.tokens.push_back((start.min(self.at), token.logprob));
+            let TokenLogprob { logprob, entropy, .. } = *token;
+            self.tokens.push_back((start.min(self.at), TokenStat { logprob, entropy }));
             start = start.saturating_add(token.bytes as u64);
         }
     }
 
-    /// The logprobs of the tokens that begin in the claim. Several checks may
+    /// The tokens that begin in the claim. Several checks may
     /// ask for the same claim, so what begins before it goes and it stays.
-    fn read(&mut self, request: &Request) -> Vec<f64> {
+    fn read(&mut self, request: &Request) -> Vec<TokenStat> {
         while self.tokens.front().is_some_and(|(start, _)| *start < request.span.start) {
             self.tokens.pop_front();
         }
         let inside = self.tokens.iter().take_while(|(start, _)| *start < request.span.end);
-        inside.map(|(_, logprob)| *logprob).collect()
+        inside.map(|(_, token)| *token).collect()
     }
 }
 

@@ -6,11 +6,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tidegate_kernel::{Channel, Score};
-use tidegate_score::Segmenter;
+use tidegate_score::{Finding, Segmenter, TokenStat};
 
 use crate::checks::Checks;
 use crate::ledger::{Input, Judged, Ledger, Matched, Outcome};
-use crate::policy::{Mode, Policy, PolicyError, Source, TextAction, Unit};
+use crate::policy::{MeasureKind, Mode, Policy, PolicyError, Source, TextAction, Unit};
 use crate::text::{Piece, TextRules};
 use crate::trace::{Names, Record};
 use crate::verdict::{Halted, Verdict};
@@ -55,7 +55,7 @@ struct Text {
     /// Finds what text rules match, if there are any.
     rules: Option<TextRules>,
     /// Where the next token of each source begins, in bytes.
-    tokens: BTreeMap<Source, u64>,
+    tokens: BTreeMap<(Source, Option<MeasureKind>), u64>,
 }
 
 /// What the buffer of a channel may take in bytes while it is empty.
@@ -70,7 +70,7 @@ struct Asked {
 }
 
 /// A claim that wants a score.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// What to name in [`Gate::resolve`].
     pub id: u64,
@@ -88,6 +88,13 @@ pub struct Request {
     pub span: Range<u64>,
     /// The claim.
     pub text: String,
+    /// How sure the model was of its tokens; empty from the gate, which does not
+    /// know. A [`Driver`](crate::Driver) knows, and says so to checks that ask.
+    pub tokens: Vec<TokenStat>,
+    /// How long the claim may wait for its score from now on, in milliseconds. The
+    /// gate has no clock: whoever drives it answers
+    /// [`ScoreError::Late`](tidegate_score::ScoreError::Late) then.
+    pub deadline_ms: u32,
 }
 
 /// What one call to the gate led to.
@@ -159,7 +166,10 @@ pub struct Passed {
     pub end: u64,
     /// Its score.
     pub score: Score,
-    /// Whether the score is below the soft limit.
+    /// What the facts say to the claim, if its scorer said so.
+    pub finding: Option<Finding>,
+    /// Whether the score is below the soft limit. One that the policy lets pass
+    /// for its finding is held to no limit.
     pub warn: bool,
 }
 
@@ -326,11 +336,23 @@ impl Gate {
         bytes: u64,
         answer: impl Into<Answer>,
     ) -> &Step {
+        self.push_token_for(choice, channel, (source, None), bytes, answer.into())
+    }
+
+    /// [`Gate::push_token`] only for the checks that take this measure of
+    /// logprobs, if one is named.
+    pub(crate) fn push_token_for(
+        &mut self,
+        choice: u32,
+        channel: Channel,
+        (source, measure): (Source, Option<MeasureKind>),
+        bytes: u64,
+        answer: Answer,
+    ) -> &Step {
         self.step.clear();
-        let answer = answer.into();
         let Some(entry) = self.texts.get_mut(&(choice, channel)) else { return &self.step };
         let total = entry.base + entry.kept.len() as u64;
-        let at = entry.tokens.entry(source).or_insert(0);
+        let at = entry.tokens.entry((source, measure)).or_insert(0);
         *at = at.saturating_add(bytes).min(total);
         let inside = usize::try_from(at.saturating_sub(entry.base)).unwrap_or(usize::MAX);
         let end = match at.checked_sub(entry.base) {
@@ -342,6 +364,7 @@ impl Gate {
         for (check, _) in checks.iter().enumerate().filter(|(_, check)| {
             check.score.unit() == Unit::Token
                 && check.score.from == source
+                && measure.is_none_or(|measure| check.score.measure() == measure)
                 && check.watches(channel)
         }) {
             let answer = answer.clone();
@@ -357,6 +380,17 @@ impl Gate {
         self.requests.pop_front()
     }
 
+    /// Whether an answer to this request is still waited for: it was asked and
+    /// not answered, and nothing halted what it is about.
+    #[must_use]
+    pub fn awaits(&self, id: u64) -> bool {
+        self.asked.contains_key(&id)
+    }
+
+    pub(crate) fn has_asked(&self, id: u64) -> bool {
+        id < self.next_request
+    }
+
     /// Answers a request. Answers may come in any order; claims are judged in
     /// the order of the text. The first answer stands, and an answer that no
     /// halted choice needs any more changes nothing.
@@ -365,7 +399,7 @@ impl Gate {
     /// When no request had that number.
     pub fn resolve(&mut self, id: u64, answer: impl Into<Answer>) -> Result<&Step, UnknownRequest> {
         self.step.clear();
-        if id >= self.next_request {
+        if !self.has_asked(id) {
             return Err(UnknownRequest { id });
         }
         if let Some(Asked { choice, channel, check, claim }) = self.asked.remove(&id) {
@@ -526,6 +560,8 @@ impl Gate {
             index: claim,
             text: entry.slice(&span).to_string(),
             span,
+            tokens: Vec::new(),
+            deadline_ms: check.score.deadline_ms,
         });
     }
 
@@ -597,15 +633,15 @@ impl Text {
 
 impl Judged {
     fn passed(self, check: Arc<str>) -> Passed {
-        let Judged { choice, channel, index, end, score, warn, .. } = self;
-        Passed { choice, channel, check, index, end, score, warn }
+        let Judged { choice, channel, index, end, score, finding, warn, .. } = self;
+        Passed { choice, channel, check, index, end, score, finding, warn }
     }
 }
 
 /// No request had this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownRequest {
-    id: u64,
+    pub(crate) id: u64,
 }
 
 impl fmt::Display for UnknownRequest {

@@ -22,11 +22,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use tidegate_kernel::{Channel, Decision, HaltRule};
-use tidegate_score::{ClaimEnd, ScoreError};
+use tidegate_kernel::{Channel, Decision, HaltRule, Score};
+use tidegate_score::{ClaimEnd, Finding, ScoreError};
 
 use crate::checks::{Checks, Shared, TextRule, text_rules};
-use crate::policy::{HaltCheck, Limits, Mode, OnError, Policy, PolicyError, TextAction, Unit};
+use crate::policy::{
+    HaltCheck, Limits, Mode, OnError, OnFinding, Policy, PolicyError, TextAction, Unit,
+};
 use crate::text::{Findings, Note};
 use crate::verdict::{Halted, Verdict, value_and_limit};
 use crate::words::Answer;
@@ -81,8 +83,9 @@ pub(crate) struct Judged {
     pub(crate) check: usize,
     pub(crate) index: u64,
     pub(crate) end: u64,
-    pub(crate) score: tidegate_kernel::Score,
-    /// The score is below the soft limit.
+    pub(crate) score: Score,
+    pub(crate) finding: Option<Finding>,
+    /// The score was held to the limits and is below the soft one.
     pub(crate) warn: bool,
 }
 
@@ -322,7 +325,7 @@ impl Ledger {
             lane.claim(&self.checks, (number, channel), *claim, out);
         }
         if let Some(findings) = findings {
-            lane.text.take(&self.text, (number, channel), findings);
+            lane.text.take(&self.text, (number, channel), findings, bytes == 0);
         }
         choice.settle(&self.checks, &self.text, (number, channel), out);
         true
@@ -381,6 +384,7 @@ impl Ledger {
             index: None,
             start: None,
             end: None,
+            finding: None,
             value: None,
             limit: None,
             reason: format!("{code} ({detail})"),
@@ -500,6 +504,7 @@ impl Lane {
                 index: Some(watcher.next_index(self.claims)),
                 start: Some(start),
                 end: Some(self.total),
+                finding: None,
                 value: Some(held as f64),
                 limit: Some(f64::from(hold_bytes_max)),
                 reason: format!("hold_overflow ({held} > {hold_bytes_max} bytes)"),
@@ -615,14 +620,25 @@ impl TextLane {
         TextLane { cleared, stuck: None, notes: VecDeque::new(), shadowed: Vec::new() }
     }
 
-    /// Takes what rules found in new text.
-    fn take(&mut self, rules: &[TextRule], (choice, channel): At, findings: Findings) {
+    /// Takes what rules found in new text, or when there was no more.
+    fn take(
+        &mut self,
+        rules: &[TextRule],
+        (choice, channel): At,
+        mut findings: Findings,
+        is_end: bool,
+    ) {
         if self.cleared < u64::MAX {
             self.cleared = findings.cleared.max(self.cleared);
         }
-        self.notes.extend(findings.notes);
         // what was let go is found later than it was known
-        self.notes.make_contiguous().sort_unstable();
+        findings.notes.sort_unstable();
+        self.notes.extend(findings.notes);
+        if !is_end {
+            // what only the end made sure comes behind what was told before it, if
+            // no score was waited for
+            self.notes.make_contiguous().sort_unstable();
+        }
         if let Some(halt) = findings.halt
             && let Some(rule) = rules.get(halt.rule)
         {
@@ -685,6 +701,7 @@ impl TextRule {
             index: None,
             start: Some(span.start),
             end: Some(span.end),
+            finding: None,
             value: held.map(|held| held as f64),
             limit: held.filter(|held| *held > limit).map(|_| limit as f64),
             reason: what,
@@ -740,7 +757,10 @@ impl Watcher {
 
     fn judge(&mut self, checks: &[HaltCheck], at: Judging, answer: Answer, out: &mut Vec<Outcome>) {
         let Some(check) = checks.get(self.check) else { return };
-        let allows = check.score.on_error == OnError::Allow;
+        let (number, finding) = match answer {
+            Answer::Number { score, finding } => (Ok(score), finding),
+            Answer::Error(error) => (Err(error), None),
+        };
         let halted = |code: &str, value, limit, reason| Halted {
             check: check.name.clone(),
             code: code.to_string(),
@@ -750,32 +770,49 @@ impl Watcher {
             index: Some(at.index),
             start: Some(at.start),
             end: Some(at.end),
+            finding,
             value,
             limit,
             reason,
         };
-        let score = match answer {
-            Answer::Score(score) => Ok(score),
-            Answer::Invalid(invalid) if allows => {
-                let reason = format!("invalid_score ({invalid})");
-                out.push(Outcome::Allowed(halted("invalid_score", None, None, reason)));
-                self.cleared = at.end;
-                return;
-            }
-            Answer::Invalid(invalid) => Err(invalid),
-            Answer::Error(error) => {
+        let on_finding = check.score.on_finding(finding);
+        if let (OnFinding::Halt, Some(finding), Ok(score)) = (on_finding, finding, &number) {
+            // whatever the score, also one that is none
+            let code = finding.as_str();
+            let (value, shown) = match score {
+                Ok(score) => (Some(score.to_f64()), score.to_string()),
+                Err(invalid) => (None, invalid.to_string()),
+            };
+            let halted = halted(code, value, None, format!("{code} (score {shown})"));
+            self.stick(check, at.end, halted, out);
+            return;
+        }
+        // that there is no score, or none that is one, and may be let pass
+        let allowed = match &number {
+            Err(error) => {
                 let code = error.code();
                 let halted = halted(code, None, None, format!("{code} ({error})"));
-                if allows {
-                    out.push(Outcome::Allowed(halted));
-                    self.cleared = at.end;
-                } else {
+                if check.score.on_score_error(error) == OnError::Halt {
                     self.stick(check, at.end, halted, out);
+                    return;
                 }
-                return;
+                Some(halted)
             }
+            Ok(Err(invalid)) if check.score.on_error == OnError::Allow => {
+                let reason = format!("invalid_score ({invalid})");
+                Some(halted("invalid_score", None, None, reason))
+            }
+            Ok(_) => None,
         };
-        let decision = self.rule.push_score(score);
+        if let Some(halted) = allowed {
+            out.push(Outcome::Allowed(halted));
+            self.cleared = at.end;
+            return;
+        }
+        let Ok(score) = number else { return };
+        // what the policy lets pass is not held to the limits
+        let is_held = on_finding != OnFinding::Allow || score.is_err();
+        let decision = if is_held { self.rule.push_score(score) } else { Decision::Pass };
         match (score, self.rule.halt()) {
             (Ok(score), None) => {
                 self.cleared = at.end;
@@ -786,6 +823,7 @@ impl Watcher {
                     index: at.index,
                     end: at.end,
                     score,
+                    finding,
                     warn: decision == Decision::Warn,
                 }));
             }

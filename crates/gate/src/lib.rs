@@ -49,9 +49,10 @@ pub use document::Format;
 pub use driver::{Cause, Driver, NoScorer, Turn};
 pub use gate::{Event, Gate, Passed, Release, Request, Step, TextMatch, UnknownRequest};
 pub use policy::{
-    ChannelKind, ChecksumKind, HaltCheck, Limits, Mode, Notice, OnError, OnOverflow,
-    POLICY_VERSION, Policy, PolicyError, ScorePolicy, Source, StreamPolicy, TextAction, TextCheck,
-    TrendKind, Unit,
+    BlendInput, BlendPolicy, BlendWeights, Calibration, ChannelKind, ChecksumKind, EmbedModel,
+    HaltCheck, Limits, MeasureKind, Mode, ModelLabel, Models, NliModel, Notice, OnError, OnFinding,
+    OnOverflow, POLICY_VERSION, Policy, PolicyError, ScorePolicy, Source, StreamPolicy, TextAction,
+    TextCheck, TrendKind, Unit,
 };
 pub use stream::StreamDriver;
 pub use tidegate_kernel::{Channel, InvalidScore, Score};

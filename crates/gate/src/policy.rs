@@ -1,5 +1,7 @@
 //! The policy: which checks run and what they do.
 
+mod calibration;
+mod score;
 mod text;
 
 use std::collections::BTreeSet;
@@ -11,6 +13,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_kernel::{Channel, HaltConfig, Trend};
 
+pub use self::calibration::Calibration;
+pub use self::score::{
+    BlendInput, BlendPolicy, BlendWeights, EmbedModel, MeasureKind, ModelLabel, Models, NliModel,
+    OnFinding, ScorePolicy, Source, Unit,
+};
 pub(crate) use self::text::{CheckRule, part_of};
 pub use self::text::{ChecksumKind, OnOverflow, TextAction, TextCheck};
 use crate::checks::Checks;
@@ -36,6 +43,9 @@ pub struct Policy {
     /// rules match at one place, the earlier wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub text: Vec<TextCheck>,
+    /// The models that scores come from.
+    #[serde(default, skip_serializing_if = "Models::is_empty")]
+    pub models: Models,
     /// What happens when the stream itself is not as it should be.
     #[serde(default)]
     pub stream: StreamPolicy,
@@ -51,6 +61,7 @@ impl Default for Policy {
             version: POLICY_VERSION,
             halt: Vec::new(),
             text: Vec::new(),
+            models: Models::default(),
             stream: StreamPolicy::default(),
             limits: Limits::default(),
         }
@@ -96,13 +107,18 @@ pub struct HaltCheck {
     #[serde(default = "defaults::trend_window")]
     #[schemars(range(min = 2, max = 4096))]
     pub trend_window: u32,
-    /// A drop above it halts; more than 0.
-    #[serde(default = "defaults::trend_threshold")]
+    /// A drop above it halts; more than 0. The default is 0.15 for tokens and 1,
+    /// which no drop is above, for claims: that one claim holds less well than
+    /// those before it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
-    pub trend_threshold: f64,
+    pub trend_threshold: Option<f64>,
     /// How the drop is measured.
     #[serde(default)]
     pub trend: TrendKind,
+    /// How the limits were found. A record: it changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// Whether a check runs, and whether it decides.
@@ -156,86 +172,6 @@ pub enum TrendKind {
     Endpoint,
     /// The least-squares slope times minus (n - 1).
     Slope,
-}
-
-/// Where a check's scores come from, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ScorePolicy {
-    /// Who gives the scores.
-    #[serde(default)]
-    pub from: Source,
-    /// What is scored. The default is `claim` for `facts` and `token` else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Unit>,
-    /// Whether a claim is held until it is scored. If not, a claim leaves as it
-    /// comes and only the next one waits: a wrong claim is seen, nothing after it.
-    #[serde(default = "defaults::hold")]
-    pub hold: bool,
-    /// What a missing score, one that is no number from 0 to 1, or a scorer
-    /// that fails does.
-    #[serde(default)]
-    pub on_error: OnError,
-}
-
-impl Default for ScorePolicy {
-    fn default() -> Self {
-        ScorePolicy {
-            from: Source::default(),
-            at: None,
-            hold: defaults::hold(),
-            on_error: OnError::default(),
-        }
-    }
-}
-
-impl ScorePolicy {
-    /// What is scored, the default filled in.
-    #[must_use]
-    pub fn unit(&self) -> Unit {
-        match (self.at, self.from) {
-            (Some(unit), _) => unit,
-            (None, Source::Facts) => Unit::Claim,
-            (None, Source::Host | Source::Logprob) => Unit::Token,
-        }
-    }
-}
-
-/// Who gives the scores.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The program that drives the gate.
-    #[default]
-    Host,
-    /// The stream's own logprobs.
-    Logprob,
-    /// A comparison with facts.
-    Facts,
-}
-
-impl Source {
-    /// The name used in policies.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Source::Host => "host",
-            Source::Logprob => "logprob",
-            Source::Facts => "facts",
-        }
-    }
-}
-
-/// What is scored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Each token, as whoever scores it cuts the text.
-    Token,
-    /// Each claim: a sentence or line, found in the text.
-    Claim,
 }
 
 /// What something that went wrong does.
@@ -340,8 +276,9 @@ impl Default for HaltCheck {
             window_size: defaults::window_size(),
             window_threshold: defaults::window_threshold(),
             trend_window: defaults::trend_window(),
-            trend_threshold: defaults::trend_threshold(),
+            trend_threshold: None,
             trend: TrendKind::default(),
+            calibration: None,
         }
     }
 }
@@ -355,7 +292,7 @@ fn default_channels() -> Vec<ChannelKind> {
 }
 
 impl HaltCheck {
-    /// The check's limits, as the kernel takes them.
+    /// The check's limits, as the kernel takes them, the defaults filled in.
     #[must_use]
     pub fn config(&self) -> HaltConfig {
         HaltConfig {
@@ -364,7 +301,10 @@ impl HaltCheck {
             window_size: self.window_size,
             window_threshold: self.window_threshold,
             trend_window: self.trend_window,
-            trend_threshold: self.trend_threshold,
+            trend_threshold: self.trend_threshold.unwrap_or(match self.score.unit() {
+                Unit::Token => HaltConfig::default().trend_threshold,
+                Unit::Claim => 1.0,
+            }),
             trend: match self.trend {
                 TrendKind::Endpoint => Trend::Endpoint,
                 TrendKind::Slope => Trend::Slope,
@@ -372,10 +312,9 @@ impl HaltCheck {
         }
     }
 
-    fn find_fault(&self, number: &str) -> Result<(), Fault> {
+    fn find_fault(&self, number: &str, models: &Models) -> Result<(), Fault> {
         let name = &self.name;
         let fault = |field, message| Fault::new(["halt", number, field], message);
-        let score = |field, message| Fault::new(["halt", number, "score", field], message);
         if self.channels.is_empty() {
             let message = format!("the check `{name}` watches no channel");
             return Err(fault("channels", message).help("to switch it off, say `mode = \"off\"`"));
@@ -383,17 +322,11 @@ impl HaltCheck {
         if let Err(error) = self.config().validate() {
             return Err(fault(error.field(), error.to_string()));
         }
-        let tokens = self.score.unit() == Unit::Token;
-        if self.score.from == Source::Facts && tokens {
-            let message = "`facts` scores claims, not tokens".to_string();
-            return Err(score("at", message).help("leave `at` out, or say `at = \"claim\"`"));
+        self.score.find_fault(name, number, models)?;
+        match &self.calibration {
+            Some(calibration) => calibration.find_fault(number),
+            None => Ok(()),
         }
-        if !self.score.hold && tokens {
-            let message = "`hold` cannot be false for tokens".to_string();
-            let help = "a token leaves when its score is known; to show text before, score claims";
-            return Err(score("hold", message).help(help));
-        }
-        Ok(())
     }
 
     /// Whether the check watches this channel.
@@ -415,11 +348,7 @@ mod defaults {
         };
     }
     of_the_kernel!(hard_limit: f64, soft_limit: f64, window_size: u32, window_threshold: f64,
-        trend_window: u32, trend_threshold: f64);
-
-    pub(super) fn hold() -> bool {
-        true
-    }
+        trend_window: u32);
 
     pub(super) fn choices_max() -> u32 {
         128
@@ -518,9 +447,10 @@ impl Policy {
             );
             return Err(Fault::new(["limits", "hold_bytes_max"], message));
         }
+        self.models.find_fault()?;
         self.find_fault_of_names()?;
         for (number, check) in self.halt.iter().enumerate() {
-            check.find_fault(&number.to_string())?;
+            check.find_fault(&number.to_string(), &self.models)?;
         }
         for (number, check) in self.text.iter().enumerate() {
             check.find_fault(&number.to_string(), &self.limits)?;

@@ -1,9 +1,11 @@
 //! A driver for a provider's bytes.
 
 use tidegate_kernel::Channel;
+use tidegate_score::{ScoreError, Scored};
 use tidegate_wire::{Delta, Framing, Item, Limits, Wire};
 
 use crate::driver::{Driver, Turn};
+use crate::gate::{Request, UnknownRequest};
 use crate::policy::{Policy, Source};
 
 /// A longer word of plain text, in bytes, counts as several.
@@ -41,6 +43,24 @@ impl StreamDriver {
     #[must_use]
     pub fn driver(&self) -> &Driver {
         &self.driver
+    }
+
+    /// The next claim of a deferred source; see [`Driver::next_request`].
+    pub fn next_request(&mut self) -> Option<Request> {
+        self.driver.next_request()
+    }
+
+    /// Answers a claim that was handed out; see [`Driver::resolve`].
+    ///
+    /// # Errors
+    /// When no request had that number.
+    pub fn resolve(
+        &mut self,
+        id: u64,
+        scored: Result<Scored, ScoreError>,
+        on_turn: &mut impl FnMut(Turn<'_>),
+    ) -> Result<(), UnknownRequest> {
+        self.driver.resolve(id, scored, on_turn)
     }
 
     /// Takes the next bytes, cut anywhere.

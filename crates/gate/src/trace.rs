@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tidegate_kernel::Channel;
-use tidegate_score::ClaimEnd;
+use tidegate_score::{ClaimEnd, Finding};
 
 use crate::checks::TextRule;
 use crate::ledger::{Input, Ledger, Matched, Outcome};
 use crate::policy::{Policy, PolicyError, TextAction};
 use crate::text::{Findings, HaltCause, Note, TextHalt};
 use crate::verdict::Halted;
-use crate::words::{Answer, answer, channel_name};
+use crate::words::{Answer, answer, channel_name, finding_opt};
 
 /// The version of the trace's format that this program writes and reads.
 pub const TRACE_VERSION: u32 = 1;
@@ -60,7 +60,8 @@ pub enum Record {
         check: String,
         /// The number of the claim.
         claim: u64,
-        /// The score in 1e-9, or what came in its place.
+        /// The score in 1e-9, with the finding if there is one, or what came in
+        /// its place.
         #[serde(with = "answer")]
         score: Answer,
     },
@@ -112,6 +113,9 @@ pub enum Record {
         check: String,
         /// The number of the token or claim.
         index: u64,
+        /// What the facts say to the claim, if its scorer said so.
+        #[serde(with = "finding_opt", default, skip_serializing_if = "Option::is_none")]
+        finding: Option<Finding>,
     },
     /// Decided: a text rule matched, and what it does to the match was done.
     Match {
@@ -360,6 +364,7 @@ impl Record {
                 channel: judged.channel,
                 check: names.check(judged.check).to_string(),
                 index: judged.index,
+                finding: judged.finding,
             }),
             Outcome::Judged(_) | Outcome::Ask { .. } => None,
             Outcome::Shadow(halted) => Some(Record::Shadow(halted.clone())),

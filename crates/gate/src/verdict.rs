@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tidegate_kernel::{Channel, Reason};
+use tidegate_score::Finding;
 
-use crate::words::channel_name_opt;
+use crate::words::{channel_name_opt, finding_opt};
 
 /// What the gate says of one choice.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +34,8 @@ pub struct Halted {
     /// Which check halted: its name in the policy, or `stream` for what is
     /// wrong with the stream itself.
     pub check: String,
-    /// What halted, as a word: `hard_limit`, `missing_score`, `match`,
-    /// `invalid_json`, …
+    /// What halted, as a word: `hard_limit`, `contradicted`, `missing_score`,
+    /// `late_score`, `match`, `invalid_json`, …
     pub code: String,
     /// Which rule of a text check, if it is one of the library's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +57,9 @@ pub struct Halted {
     /// the match was sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<u64>,
+    /// What the facts say to the claim, if its scorer said so.
+    #[serde(with = "finding_opt", default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Finding>,
     /// What was measured, where it is a number: the score, the mean, the drop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,

@@ -3,7 +3,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serializer};
 use tidegate_kernel::{Channel, InvalidScore, Score};
-use tidegate_score::ScoreError;
+use tidegate_score::{Finding, ScoreError, Scored};
 
 /// A channel by its name.
 pub(crate) mod channel_name {
@@ -40,35 +40,74 @@ pub(crate) mod channel_name_opt {
     }
 }
 
+/// A finding by its name, if there is one.
+pub(crate) mod finding_opt {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(
+        finding: &Option<Finding>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match finding {
+            Some(finding) => to.serialize_str(finding.as_str()),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Finding>, D::Error> {
+        let name = Option::<String>::deserialize(from)?;
+        let finding = |name: String| {
+            let unknown = || D::Error::custom(format!("`{name}` is no finding"));
+            Finding::of(&name).ok_or_else(unknown)
+        };
+        name.map(finding).transpose()
+    }
+}
+
 /// What became of the question for a score.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// A score.
-    Score(Score),
-    /// A number that is no score.
-    Invalid(InvalidScore),
+    /// A number.
+    Number {
+        /// The score, or the number that is none.
+        score: Result<Score, InvalidScore>,
+        /// What the facts say to the claim, where the scorer can say.
+        finding: Option<Finding>,
+    },
     /// No number.
     Error(ScoreError),
 }
 
+impl From<f64> for Answer {
+    fn from(score: f64) -> Self {
+        Answer::Number { score: Score::from_f64(score), finding: None }
+    }
+}
+
 impl From<Result<f64, ScoreError>> for Answer {
     fn from(result: Result<f64, ScoreError>) -> Self {
-        match result.map(Score::from_f64) {
-            Ok(Ok(score)) => Answer::Score(score),
-            Ok(Err(invalid)) => Answer::Invalid(invalid),
-            Err(error) => Answer::Error(error),
+        result.map_or_else(Answer::Error, Answer::from)
+    }
+}
+
+impl From<&Result<Scored, ScoreError>> for Answer {
+    fn from(result: &Result<Scored, ScoreError>) -> Self {
+        match result {
+            Ok(scored) => {
+                let (score, finding) = (Score::from_f64(scored.score), scored.finding());
+                Answer::Number { score, finding }
+            }
+            Err(error) => Answer::Error(error.clone()),
         }
     }
 }
 
-impl From<f64> for Answer {
-    fn from(score: f64) -> Self {
-        Answer::from(Ok(score))
-    }
-}
-
 /// An answer in a trace: `930000000` (in 1e-9), `{"invalid": "NaN"}`,
-/// `{"error": "missing_score"}`, `{"error": "scorer_error", "detail": "…"}`.
+/// `{"score": 930000000, "finding": "supported"}` and `{"invalid": "NaN",
+/// "finding": "contradicted"}` with a finding, `{"error": "missing_score"}`,
+/// `{"error": "scorer_error", "detail": "…"}`.
 pub(crate) mod answer {
     use serde::Serialize;
     use std::borrow::Cow;
@@ -79,8 +118,15 @@ pub(crate) mod answer {
     #[serde(untagged)]
     enum Written<'a> {
         Nanos(u32),
+        Found {
+            score: u32,
+            #[serde(with = "finding_opt")]
+            finding: Option<Finding>,
+        },
         Invalid {
             invalid: Cow<'a, str>,
+            #[serde(with = "finding_opt", default, skip_serializing_if = "Option::is_none")]
+            finding: Option<Finding>,
         },
         Error {
             error: Cow<'a, str>,
@@ -91,12 +137,18 @@ pub(crate) mod answer {
 
     pub(crate) fn serialize<S: Serializer>(answer: &Answer, to: S) -> Result<S::Ok, S::Error> {
         let written = match answer {
-            Answer::Score(score) => Written::Nanos(score.nanos()),
-            Answer::Invalid(score) => Written::Invalid { invalid: score.to_string().into() },
+            Answer::Number { score: Ok(score), finding: None } => Written::Nanos(score.nanos()),
+            Answer::Number { score: Ok(score), finding } => {
+                Written::Found { score: score.nanos(), finding: *finding }
+            }
+            Answer::Number { score: Err(invalid), finding } => {
+                Written::Invalid { invalid: invalid.to_string().into(), finding: *finding }
+            }
             Answer::Error(error) => Written::Error {
                 error: error.code().into(),
                 detail: match error {
-                    ScoreError::Missing => None,
+                    ScoreError::Missing | ScoreError::Late => None,
+                    ScoreError::MissingInput(what) => Some(what.into()),
                     ScoreError::Failed(why) => Some(why.into()),
                 },
             },
@@ -105,17 +157,24 @@ pub(crate) mod answer {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Answer, D::Error> {
+        let number = |nanos, finding| {
+            let score = Score::from_nanos(nanos);
+            let score = score.ok_or_else(|| D::Error::custom("a score above one"))?;
+            Ok(Answer::Number { score: Ok(score), finding })
+        };
         match Written::deserialize(from)? {
-            Written::Nanos(nanos) => {
-                let score = Score::from_nanos(nanos);
-                score.map(Answer::Score).ok_or_else(|| D::Error::custom("a score above one"))
-            }
-            Written::Invalid { invalid } => match invalid.parse().map(Score::from_f64) {
-                Ok(Err(invalid)) => Ok(Answer::Invalid(invalid)),
+            Written::Nanos(nanos) => number(nanos, None),
+            Written::Found { score, finding } => number(score, finding),
+            Written::Invalid { invalid, finding } => match invalid.parse().map(Score::from_f64) {
+                Ok(Err(invalid)) => Ok(Answer::Number { score: Err(invalid), finding }),
                 _ => Err(D::Error::custom(format!("`{invalid}` is no invalid score"))),
             },
             Written::Error { error, detail } => match (&*error, detail) {
-                ("missing_score", _) => Ok(Answer::Error(ScoreError::Missing)),
+                ("missing_score", None) => Ok(Answer::Error(ScoreError::Missing)),
+                ("missing_score", Some(what)) => {
+                    Ok(Answer::Error(ScoreError::MissingInput(what.into_owned())))
+                }
+                ("late_score", _) => Ok(Answer::Error(ScoreError::Late)),
                 ("scorer_error", detail) => {
                     let why = detail.unwrap_or_default().into_owned();
                     Ok(Answer::Error(ScoreError::Failed(why)))

@@ -21,7 +21,7 @@ use tidegate::{
     StreamDriver, TextAction, TextMatch,
 };
 use tidegate_kernel::{Decision, HaltRule};
-use tidegate_score::{Claim, Facts, FactsScorer, HostScores, ScoreError, Scorer};
+use tidegate_score::{Claim, Evidence, Facts, FactsScorer, Finding, ScoreError, Scored, Scorer};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,8 +58,13 @@ struct KernelInput {
 #[serde(untagged)]
 enum Number {
     Plain(f64),
-    /// `NaN`, `inf`, `-inf`, `-0.0`, or `missing`.
+    /// `NaN`, `inf`, `-inf`, `-0.0`, `missing` or `late`.
     Word(String),
+    /// A score and what the facts say to the claim.
+    Found {
+        finding: String,
+        score: Box<Number>,
+    },
     Repeat {
         repeat: usize,
         score: f64,
@@ -105,18 +110,33 @@ fn content() -> String {
     "content".to_string()
 }
 
-fn answers(numbers: &[Number]) -> Vec<Result<f64, ScoreError>> {
+type Answered = Result<Scored, ScoreError>;
+
+fn answers(numbers: &[Number]) -> Vec<Answered> {
+    let scored = |score| Ok(Scored { score, evidence: None });
     let answer = |number: &Number| match number {
-        Number::Plain(score) => vec![Ok(*score)],
+        Number::Plain(score) => vec![scored(*score)],
         Number::Word(word) if word == "missing" => vec![Err(ScoreError::Missing)],
-        Number::Word(word) => vec![Ok(word.parse().unwrap())],
-        Number::Repeat { repeat, score } => vec![Ok(*score); *repeat],
+        Number::Word(word) if word == "late" => vec![Err(ScoreError::Late)],
+        Number::Word(word) => vec![scored(word.parse().unwrap())],
+        Number::Found { finding, score } => {
+            let evidence = Some(Evidence {
+                finding: Finding::of(finding).unwrap(),
+                mismatch: None,
+                passage: None,
+                text: String::new(),
+                unmatched: Vec::new(),
+            });
+            let Scored { score, .. } = answers(std::slice::from_ref(score)).remove(0).unwrap();
+            vec![Ok(Scored { score, evidence })]
+        }
+        Number::Repeat { repeat, score } => vec![scored(*score); *repeat],
     };
     numbers.iter().flat_map(answer).collect()
 }
 
 fn answer(number: &Number) -> Answer {
-    Answer::from(answers(std::slice::from_ref(number)).remove(0))
+    Answer::from(&answers(std::slice::from_ref(number)).remove(0))
 }
 
 /// What came of a case.
@@ -132,6 +152,9 @@ struct Result_ {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     matches: Vec<Match>,
     passed: u64,
+    /// What was found of claims that passed.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    findings: BTreeMap<&'static str, u64>,
     warnings: u64,
 }
 
@@ -175,6 +198,9 @@ impl Result_ {
                 Event::Passed(passed) => {
                     self.passed += 1;
                     self.warnings += u64::from(passed.warn);
+                    if let Some(finding) = passed.finding {
+                        *self.findings.entry(finding.as_str()).or_insert(0) += 1;
+                    }
                 }
                 Event::Matched(found) => self.matches.push(Match::of(found)),
                 Event::Shadow(halted) => self.shadow.push(halted.clone()),
@@ -195,7 +221,7 @@ fn kernel(input: &KernelInput) -> Value {
     let mut rule = HaltRule::new(&policy.halt.first().unwrap().config()).unwrap();
     let mut warnings = 0;
     for score in answers(&input.scores) {
-        warnings += u64::from(rule.push(score.unwrap()) == Decision::Warn);
+        warnings += u64::from(rule.push(score.unwrap().score) == Decision::Warn);
     }
     let halt = rule.halt().map(|halt| {
         serde_json::json!({ "index": halt.index, "code": halt.reason.code().as_str(),
@@ -210,7 +236,7 @@ fn error_value(error: &tidegate::PolicyError) -> Value {
 
 /// The scorer of a case's claims.
 struct Scores {
-    host: std::vec::IntoIter<Result<f64, ScoreError>>,
+    host: std::vec::IntoIter<Answered>,
     facts: Option<FactsScorer>,
 }
 
@@ -221,14 +247,21 @@ impl Scores {
         Scores { host: answers(&case.scores).into_iter(), facts }
     }
 
-    fn answer(&mut self, source: Source, text: &str) -> Result<f64, ScoreError> {
+    fn answer(&mut self, source: Source, text: &str) -> Answered {
         match (source, &mut self.facts) {
-            (Source::Host, _) => self.host.next().unwrap_or(Err(ScoreError::Missing)),
-            (Source::Facts, Some(facts)) => {
-                facts.score(&Claim::new(text)).map(|scored| scored.score)
-            }
-            _ => Err(ScoreError::Missing),
+            // the host says what it knows of any source but the facts
+            (Source::Facts, Some(facts)) => facts.score(&Claim::new(text)),
+            _ => self.host.next().unwrap_or(Err(ScoreError::Missing)),
         }
+    }
+}
+
+/// A column of answers, for a driver.
+struct Column(std::vec::IntoIter<Answered>);
+
+impl Scorer for Column {
+    fn score(&mut self, _: &Claim<'_>) -> Answered {
+        self.0.next().unwrap_or(Err(ScoreError::Missing))
     }
 }
 
@@ -252,7 +285,7 @@ fn calls(case: &Case, checks: &Checks, cut: &mut dyn FnMut(&str) -> Vec<String>)
                     note(gate.push(*choice, channel, &piece), &mut result);
                     while !manual && let Some(request) = gate.next_request() {
                         let score = scores.answer(request.source, &request.text);
-                        note(gate.resolve(request.id, score).unwrap(), &mut result);
+                        note(gate.resolve(request.id, &score).unwrap(), &mut result);
                     }
                 }
             }
@@ -271,7 +304,7 @@ fn calls(case: &Case, checks: &Checks, cut: &mut dyn FnMut(&str) -> Vec<String>)
                 note(gate.finish(*finish), &mut result);
                 while !manual && let Some(request) = gate.next_request() {
                     let score = scores.answer(request.source, &request.text);
-                    note(gate.resolve(request.id, score).unwrap(), &mut result);
+                    note(gate.resolve(request.id, &score).unwrap(), &mut result);
                 }
             }
         }
@@ -287,8 +320,7 @@ fn calls(case: &Case, checks: &Checks, cut: &mut dyn FnMut(&str) -> Vec<String>)
 /// Puts the bytes of a case through wire and gate, cut into pieces.
 fn stream(case: &Case, checks: &Checks, pieces: &[&[u8]]) -> Result_ {
     let mut driver = checks.driver();
-    let scores: Vec<f64> = answers(&case.scores).into_iter().map(Result::unwrap).collect();
-    driver.set_scorer(Source::Host, HostScores::new(scores));
+    driver.set_scorer(Source::Host, Column(answers(&case.scores).into_iter()));
     if let Some(facts) = &case.facts {
         driver.set_scorer(Source::Facts, FactsScorer::new(Facts::parse(facts).unwrap()));
     }

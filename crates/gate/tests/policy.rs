@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tidegate::{Format, Mode, Policy, Source, Unit};
+use tidegate::{Format, Mode, ModelLabel, OnError, OnFinding, Policy, Source, Unit};
+use tidegate_score::Finding;
 
 #[test]
 fn the_committed_schema_is_current() {
@@ -21,6 +22,19 @@ fn the_committed_schema_is_current() {
     );
 }
 
+/// A record of a calibration, with this in it.
+fn calibration(with: &Value) -> Value {
+    let mut record = json!({
+        "data_digest": format!("sha256:{}", "0a".repeat(32)), "rows": 1, "folds": 5, "seed": 1,
+        "auc": 0.5, "auc_low": 0.5, "auc_high": 0.5, "balanced_accuracy": 0.5,
+        "false_halts": 0.5, "recall": 0.5,
+    });
+    for (field, value) in with.as_object().unwrap() {
+        record[field] = value.clone();
+    }
+    record
+}
+
 fn reads(policy: &Value) -> bool {
     Policy::parse(&policy.to_string(), Format::Json).is_ok()
 }
@@ -30,7 +44,14 @@ fn reads(policy: &Value) -> bool {
 fn the_schema_and_the_reader_have_the_same_ranges() {
     let schema = Policy::schema();
     let mut bounded = 0;
-    for (definition, in_policy) in [("HaltCheck", "halt"), ("Limits", "limits")] {
+    for (definition, in_policy) in [
+        ("HaltCheck", "halt"),
+        ("ScorePolicy", "score"),
+        ("BlendPolicy", "blend"),
+        ("BlendWeights", "weights"),
+        ("Calibration", "calibration"),
+        ("Limits", "limits"),
+    ] {
         let properties = schema["$defs"][definition]["properties"].as_object().unwrap();
         for (field, property) in properties {
             let with = |value: Value| {
@@ -43,12 +64,27 @@ fn the_schema_and_the_reader_have_the_same_ranges() {
                 if field == "hold_bytes_max" {
                     inner["claim_bytes_max"] = json!(16);
                 }
-                match in_policy {
-                    "halt" => json!({ "version": 1, "halt": [inner] }),
-                    _ => json!({ "version": 1, "limits": inner }),
-                }
+                let model = json!({ "path": "m" });
+                let models = json!({ "embed": model, "nli": model });
+                let blended = |blend| json!({ "from": "blend", "blend": blend });
+                let check = match in_policy {
+                    "limits" => return json!({ "version": 1, "limits": inner }),
+                    "score" => json!({ "score": inner }),
+                    "blend" => {
+                        inner["weights"] = json!({ "facts": 1.0 });
+                        json!({ "score": blended(inner) })
+                    }
+                    "weights" => json!({ "score": blended(json!({ "weights": inner })) }),
+                    "calibration" => json!({ "calibration": calibration(&inner) }),
+                    _ => inner,
+                };
+                json!({ "version": 1, "models": models, "halt": [check] })
             };
             let is_integer = property["type"] == "integer";
+            // that a number of rows is not below 0 is said by its type
+            if property["format"] == "uint64" || property["maximum"].is_null() {
+                continue;
+            }
             let step = if is_integer { 1.0 } else { 1e-6 };
             let number = |x: f64| if is_integer { json!(x as i64) } else { json!(x) };
             for (bound, outward) in [("minimum", -1.0), ("maximum", 1.0)] {
@@ -65,7 +101,10 @@ fn the_schema_and_the_reader_have_the_same_ranges() {
             }
         }
     }
-    assert_eq!(bounded, 24, "six limits of a check and six of a stream, both ways");
+    assert_eq!(
+        bounded, 54,
+        "six limits of a check, a deadline, eight numbers of a blend, six of a record and six limits of a stream, both ways"
+    );
 }
 
 #[test]
@@ -119,7 +158,58 @@ fn defaults() {
     assert_eq!((check.score.from, check.score.unit()), (Source::Host, Unit::Token));
     let facts = "version = 1\n[[halt]]\nscore.from = \"facts\"";
     let policy = Policy::parse(facts, Format::Toml).unwrap();
-    assert_eq!(policy.halt[0].score.unit(), Unit::Claim);
+    let check = &policy.halt[0];
+    assert_eq!(check.score.unit(), Unit::Claim);
+    // only the drop, which says nothing of claims, is different for them
+    let kernel = tidegate_kernel::HaltConfig::default();
+    let claims = tidegate_kernel::HaltConfig { trend_threshold: 1.0, ..kernel };
+    assert_eq!(check.config(), claims);
+    let on = |finding| check.score.on_finding(Some(finding));
+    assert_eq!(
+        [Finding::Supported, Finding::Contradicted, Finding::Unsupported].map(on),
+        [OnFinding::Score, OnFinding::Score, OnFinding::Allow]
+    );
+    assert_eq!(check.score.on_finding(None), OnFinding::Score);
+    assert_eq!((check.score.deadline_ms, check.score.on_late), (5000, OnError::Halt));
+}
+
+/// Findings are of claims: what is said of a token is not heeded.
+#[test]
+fn tokens_have_no_findings() {
+    let policy = Policy::parse("version = 1\n[[halt]]", Format::Toml).unwrap();
+    let score = &policy.halt[0].score;
+    for finding in [Finding::Contradicted, Finding::Unsupported] {
+        assert_eq!(score.on_finding(Some(finding)), OnFinding::Score);
+    }
+}
+
+#[test]
+fn a_blend_and_its_models_are_read() {
+    let text = r#"
+        version = 1
+        [models.embed]
+        path = "models/minilm"
+        [models.nli]
+        path = "models/nli"
+        labels = ["entailment", "not_entailment"]
+        [[halt]]
+        score = { from = "blend", blend = { bias = -0.2, weights = { facts = 1.1, nli = 0.4, "logprob.mean" = 0.1 } } }
+    "#;
+    let policy = Policy::parse(text, Format::Toml).unwrap();
+    let score = &policy.halt[0].score;
+    assert_eq!(score.unit(), Unit::Claim);
+    let taken = [Source::Facts, Source::Embed, Source::Nli, Source::Host, Source::Logprob];
+    assert_eq!(taken.map(|source| score.takes(source)), [true, false, true, false, true]);
+    let blend = score.blend.as_ref().unwrap().blend();
+    let weights: Vec<_> = blend.weights.iter().map(|(name, weight)| (&**name, *weight)).collect();
+    assert_eq!(
+        (blend.bias, weights),
+        (-0.2, vec![("facts", 1.1), ("logprob.mean", 0.1), ("nli", 0.4)])
+    );
+    let labels = policy.models.nli.as_ref().unwrap().labels.as_ref().unwrap();
+    assert_eq!(labels[..], [ModelLabel::Entailment, ModelLabel::NotEntailment]);
+    let written = serde_json::to_string(&policy).unwrap();
+    assert_eq!(Policy::parse(&written, Format::Json).unwrap(), policy);
 }
 
 /// The error, the text it points at and the help.
@@ -175,6 +265,27 @@ fn faults_point_at_their_place() {
         "`mode` cannot be `enforced`",
         "\"enforced\"",
         Some("did you mean `enforce`?"),
+    );
+    check(
+        "version = 1\n[[halt]]\nscore = { from = \"host\", on_unsupported = \"halt\" }\n",
+        Toml,
+        "`on_unsupported` is for claims, and this check scores tokens",
+        "\"halt\"",
+        Some("leave it out, or say `at = \"claim\"`"),
+    );
+    check(
+        "version: 1\nhalt:\n  - score: { from: blend, blend: { weights: { fcats: 1 } } }\n",
+        Yaml,
+        "unknown field `fcats`",
+        "fcats",
+        Some("did you mean `facts`?"),
+    );
+    check(
+        "version = 1\n[[halt]]\nscore.from = \"nli\"\n",
+        Toml,
+        "the check `halt` takes its scores from `nli`, and there is no `[models.nli]`",
+        "\"nli\"",
+        Some("say `[models.nli]` and `path = \"…\"`, the model's folder"),
     );
     check("version = 2\n", Toml, "`version` is `2`: this program reads 1", "2", None);
     check(

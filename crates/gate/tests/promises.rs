@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tidegate::{
-    Channel, ChannelKind, Event, Gate, HaltCheck, Halted, Mode, OnError, OnOverflow, Policy,
-    Record, Replay, ScorePolicy, Source, Step, TextAction, TextCheck, Unit,
+    Answer, Channel, ChannelKind, Event, Gate, HaltCheck, Halted, Mode, OnError, OnFinding,
+    OnOverflow, Passed, Policy, Record, Replay, Request, Score, ScorePolicy, Source, Step,
+    TextAction, TextCheck, Unit,
 };
-use tidegate_score::{ScoreError, Segmenter};
+use tidegate_score::{Finding, ScoreError, Segmenter};
 
 /// What one channel of one choice says: tokens with their scores.
 #[derive(Clone, Debug)]
@@ -18,98 +19,83 @@ struct Speech {
     tokens: Vec<(String, Option<f64>)>,
 }
 
-/// A gate and what came of it, driven by a host that answers at once. Claims
-/// are scored by their text, so that the score is the same in every cut.
+/// A gate and what came of it, driven by a host that scores claims by their text,
+/// so that the score is the same in every cut and order.
 struct Run {
     gate: Gate,
-    released: BTreeMap<(u32, Channel), String>,
+    seen: Seen,
     pushed: BTreeMap<(u32, Channel), String>,
-    halts: Vec<Halted>,
-    /// What text rules matched, or would have halted, or let go.
-    found: Vec<Event>,
-    trace: Vec<Record>,
+    /// Claims that were asked for and not answered.
+    asked: Vec<Request>,
     salt: u64,
 }
 
-fn claim_score(text: &str, salt: u64) -> Result<f64, ScoreError> {
+/// What came of a run.
+#[derive(Default)]
+struct Seen {
+    released: BTreeMap<(u32, Channel), String>,
+    halts: Vec<Halted>,
+    /// What text rules matched, or would have halted, or let go.
+    found: Vec<Event>,
+    /// What passed, by choice, channel and check.
+    passed: BTreeMap<(u32, Channel, String), Vec<Passed>>,
+    trace: Vec<Record>,
+}
+
+fn claim_score(text: &str, salt: u64) -> Answer {
     let hash = text.bytes().fold(salt, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(5)
     });
+    let finding = match hash / 40 % 8 {
+        0 => Some(Finding::Contradicted),
+        1 | 2 => Some(Finding::Unsupported),
+        3 | 4 => Some(Finding::Supported),
+        _ => None,
+    };
+    let number = |score| Answer::Number { score: Score::from_f64(score), finding };
     match hash % 40 {
-        0 => Err(ScoreError::Missing),
-        1 => Ok(f64::NAN),
-        rest => Ok(0.45 + rest as f64 / 75.0),
+        0 => Answer::Error(ScoreError::Missing),
+        1 => number(f64::NAN),
+        2 => Answer::Error(ScoreError::Late),
+        rest => number(0.45 + rest as f64 / 75.0),
     }
 }
 
-impl Run {
-    fn new(policy: &Policy, salt: u64) -> Run {
-        let mut gate = Gate::new(policy).unwrap();
-        gate.record();
-        let trace = vec![Record::head(policy)];
-        let empty = BTreeMap::new;
-        let (halts, found) = (vec![], vec![]);
-        Run { gate, released: empty(), pushed: BTreeMap::new(), halts, found, trace, salt }
-    }
-
-    fn note(
-        step: &Step,
-        released: &mut BTreeMap<(u32, Channel), String>,
-        halts: &mut Vec<Halted>,
-        found: &mut Vec<Event>,
-        trace: &mut Vec<Record>,
-    ) {
+impl Seen {
+    fn note(&mut self, step: &Step) {
         for release in step.releases() {
             assert!(!release.text.is_empty(), "an empty release");
             assert!(
-                halts.iter().all(|halt| halt.choice != release.choice),
+                self.halts.iter().all(|halt| halt.choice != release.choice),
                 "P1: a release after the halt"
             );
-            released.entry((release.choice, release.channel)).or_default().push_str(release.text);
+            let key = (release.choice, release.channel);
+            self.released.entry(key).or_default().push_str(release.text);
         }
         for event in step.events() {
             match event {
-                Event::Halted(halted) => halts.push(halted.clone()),
-                Event::Matched(_) => found.push(event.clone()),
+                Event::Halted(halted) => self.halts.push(halted.clone()),
+                Event::Matched(_) => self.found.push(event.clone()),
                 Event::Shadow(halted) | Event::Allowed(halted)
                     if halted.check.starts_with("text") =>
                 {
-                    found.push(event.clone());
+                    self.found.push(event.clone());
+                }
+                Event::Passed(passed) => {
+                    let key = (passed.choice, passed.channel, passed.check.to_string());
+                    self.passed.entry(key).or_default().push(passed.clone());
                 }
                 _ => {}
             }
         }
-        trace.extend_from_slice(step.records());
+        self.trace.extend_from_slice(step.records());
     }
 
-    fn push(&mut self, choice: u32, channel: Channel, text: &str) {
-        self.pushed.entry((choice, channel)).or_default().push_str(text);
-        let step = self.gate.push(choice, channel, text);
-        Self::note(step, &mut self.released, &mut self.halts, &mut self.found, &mut self.trace);
-    }
-
-    fn token(&mut self, choice: u32, channel: Channel, bytes: u64, score: Option<f64>) {
-        let score = score.ok_or(ScoreError::Missing);
-        let step = self.gate.push_token(choice, channel, Source::Logprob, bytes, score);
-        Self::note(step, &mut self.released, &mut self.halts, &mut self.found, &mut self.trace);
-    }
-
-    fn answer(&mut self) {
-        while let Some(request) = self.gate.next_request() {
-            let (choice, channel) = (request.choice, request.channel);
-            let span = request.span.start as usize..request.span.end as usize;
-            assert_eq!(request.text, self.pushed[&(choice, channel)][span]);
-            let score = claim_score(&request.text, self.salt);
-            let step = self.gate.resolve(request.id, score).unwrap();
-            Self::note(step, &mut self.released, &mut self.halts, &mut self.found, &mut self.trace);
-        }
-    }
-
-    fn finish(&mut self) {
-        let (released, halts) = (&mut self.released, &mut self.halts);
-        let found = &mut self.found;
-        self.gate.finish_all(|step| Self::note(step, released, halts, found, &mut self.trace));
-        self.answer();
+    /// What passed on choices that were not halted: of one that was, it depends on
+    /// how soon the halt was known.
+    fn passed_whole(&self) -> BTreeMap<&(u32, Channel, String), &Vec<Passed>> {
+        let is_halted = |choice: u32| self.halts.iter().any(|halted| halted.choice == choice);
+        self.passed.iter().filter(|((choice, ..), _)| !is_halted(*choice)).collect()
     }
 
     /// P8, and no text in the trace.
@@ -122,9 +108,60 @@ impl Run {
     }
 }
 
+impl Run {
+    fn new(policy: &Policy, salt: u64) -> Run {
+        let mut gate = Gate::new(policy).unwrap();
+        gate.record();
+        let seen = Seen { trace: vec![Record::head(policy)], ..Seen::default() };
+        Run { gate, seen, pushed: BTreeMap::new(), asked: Vec::new(), salt }
+    }
+
+    fn push(&mut self, choice: u32, channel: Channel, text: &str) {
+        self.pushed.entry((choice, channel)).or_default().push_str(text);
+        self.seen.note(self.gate.push(choice, channel, text));
+    }
+
+    fn token(&mut self, choice: u32, channel: Channel, bytes: u64, score: Option<f64>) {
+        let score = score.ok_or(ScoreError::Missing);
+        let step = self.gate.push_token(choice, channel, Source::Logprob, bytes, score);
+        self.seen.note(step);
+    }
+
+    /// Answers claims in the order of the seed until so many are left.
+    fn answer(&mut self, left: usize, seed: usize) {
+        while let Some(request) = self.gate.next_request() {
+            let (choice, channel) = (request.choice, request.channel);
+            let span = request.span.start as usize..request.span.end as usize;
+            assert_eq!(request.text, self.pushed[&(choice, channel)][span]);
+            self.asked.push(request);
+        }
+        while self.asked.len() > left {
+            let request = self.asked.remove(seed % self.asked.len());
+            let answer = claim_score(&request.text, self.salt);
+            self.seen.note(self.gate.resolve(request.id, answer).unwrap());
+        }
+    }
+
+    fn finish(&mut self, seed: usize) {
+        self.gate.finish_all(|step| self.seen.note(step));
+        self.answer(0, seed);
+    }
+}
+
+/// How many claims may wait for their scores, and a seed for the order in which
+/// they get them.
+type Flight = (usize, usize);
+const AT_ONCE: Flight = (0, 0);
+
 /// Runs the speeches with their text cut at the given places (in characters;
 /// wrapping around), each token scored as soon as all its text was pushed.
-fn run(policy: &Policy, speeches: &[Speech], cuts: &[usize], salt: u64) -> Run {
+fn run(
+    policy: &Policy,
+    speeches: &[Speech],
+    cuts: &[usize],
+    salt: u64,
+    (in_flight, seed): Flight,
+) -> Run {
     let mut run = Run::new(policy, salt);
     let mut cuts = cuts.iter().cycle();
     for speech in speeches {
@@ -144,10 +181,10 @@ fn run(policy: &Policy, speeches: &[Speech], cuts: &[usize], salt: u64) -> Run {
                 scored += token.len();
                 next += 1;
             }
-            run.answer();
+            run.answer(in_flight, seed);
         }
     }
-    run.finish();
+    run.finish(seed);
     run
 }
 
@@ -182,11 +219,29 @@ fn policy() -> impl Strategy<Value = Policy> {
         Just(vec![ChannelKind::Content, ChannelKind::Reasoning, ChannelKind::Tool]),
     ];
     let on_error = prop_oneof![Just(OnError::Halt), Just(OnError::Allow)];
-    let score = (any::<bool>(), any::<bool>(), on_error).prop_map(|(claims, hold, on_error)| {
+    let on_late = prop_oneof![Just(OnError::Halt), Just(OnError::Allow)];
+    let on_finding = || {
+        prop::option::of(prop_oneof![
+            Just(OnFinding::Score),
+            Just(OnFinding::Halt),
+            Just(OnFinding::Allow),
+        ])
+    };
+    let on = (on_error, on_late, on_finding(), on_finding());
+    let score = (any::<bool>(), any::<bool>(), on).prop_map(|(claims, hold, on)| {
+        let (on_error, on_late, on_contradicted, on_unsupported) = on;
         if claims {
-            ScorePolicy { from: Source::Host, at: Some(Unit::Claim), hold, on_error }
+            ScorePolicy {
+                at: Some(Unit::Claim),
+                hold,
+                on_error,
+                on_late,
+                on_contradicted,
+                on_unsupported,
+                ..ScorePolicy::default()
+            }
         } else {
-            ScorePolicy { from: Source::Logprob, at: Some(Unit::Token), hold: true, on_error }
+            ScorePolicy { from: Source::Logprob, on_error, ..ScorePolicy::default() }
         }
     });
     let check =
@@ -266,20 +321,54 @@ proptest! {
         cuts in prop::collection::vec(1usize..9, 1..20),
         salt in any::<u64>(),
     ) {
-        let whole = run(&policy, &speeches, &[usize::MAX], salt);
-        let characters = run(&policy, &speeches, &[1], salt);
-        let random = run(&policy, &speeches, &cuts, salt);
+        let whole = run(&policy, &speeches, &[usize::MAX], salt, AT_ONCE);
+        let characters = run(&policy, &speeches, &[1], salt, AT_ONCE);
+        let random = run(&policy, &speeches, &cuts, salt, AT_ONCE);
         for other in [&characters, &random] {
-            prop_assert_eq!(&whole.released, &other.released);
-            prop_assert_eq!(&whole.halts, &other.halts);
-            prop_assert_eq!(&whole.found, &other.found);
+            prop_assert_eq!(&whole.seen.released, &other.seen.released);
+            prop_assert_eq!(&whole.seen.halts, &other.seen.halts);
+            prop_assert_eq!(&whole.seen.found, &other.seen.found);
+            prop_assert_eq!(whole.seen.passed_whole(), other.seen.passed_whole());
         }
         for run in [&whole, &characters, &random] {
-            run.assert_replays();
+            run.seen.assert_replays();
             let masks = policy.text.iter().any(|check| check.action == TextAction::Mask);
-            for (key, released) in run.released.iter().filter(|_| !masks) {
+            for (key, released) in run.seen.released.iter().filter(|_| !masks) {
                 prop_assert!(run.pushed[key].starts_with(released.as_str()));
             }
+        }
+    }
+
+    /// P2 for the order in which scores come and how late they do. On one channel:
+    /// what waits on one holds no other up.
+    #[test]
+    fn the_order_of_answers_changes_nothing(
+        policy in policy(),
+        mut speeches in speeches(),
+        cuts in prop::collection::vec(1usize..9, 1..20),
+        salt in any::<u64>(),
+        flight in (1usize..6, 0usize..60),
+    ) {
+        for speech in &mut speeches {
+            speech.channel = Channel::Content;
+        }
+        let at_once = run(&policy, &speeches, &cuts, salt, AT_ONCE);
+        let late = run(&policy, &speeches, &cuts, salt, flight);
+        late.seen.assert_replays();
+        prop_assert_eq!(&at_once.seen.released, &late.seen.released);
+        prop_assert_eq!(at_once.seen.passed_whole(), late.seen.passed_whole());
+        // one choice may halt before another or after it
+        for choice in 0..2 {
+            let of_choice = |seen: &Seen| {
+                let halts = seen.halts.iter().filter(|halted| halted.choice == choice);
+                let found = seen.found.iter().filter(|event| match event {
+                    Event::Matched(found) => found.choice == choice,
+                    Event::Shadow(halted) | Event::Allowed(halted) => halted.choice == choice,
+                    _ => false,
+                });
+                (halts.cloned().collect::<Vec<_>>(), found.cloned().collect::<Vec<_>>())
+            };
+            prop_assert_eq!(of_choice(&at_once.seen), of_choice(&late.seen));
         }
     }
 
@@ -300,12 +389,12 @@ proptest! {
         for Speech { choice, channel, tokens } in &speeches {
             for (text, _) in tokens {
                 run.push(*choice, *channel, text);
-                prop_assert_eq!(run.released.get(&(*choice, *channel)).map_or("", |s| s),
+                prop_assert_eq!(run.seen.released.get(&(*choice, *channel)).map_or("", |s| s),
                     run.pushed[&(*choice, *channel)].as_str());
-                run.answer();
+                run.answer(0, 0);
             }
         }
-        prop_assert!(run.halts.is_empty());
+        prop_assert!(run.seen.halts.is_empty());
     }
 
     /// P4: with all scores in, what is held is the claim that is still open and
@@ -368,4 +457,88 @@ proptest! {
             prop_assert_eq!(gate.verdict(0), verdict.clone());
         }
     }
+}
+
+/// All orders of so many things.
+fn orders(n: usize) -> Vec<Vec<usize>> {
+    if n == 0 {
+        return vec![vec![]];
+    }
+    let shorter = orders(n - 1);
+    let put = |order: &Vec<usize>, at: usize| {
+        let mut order = order.clone();
+        order.insert(at, n - 1);
+        order
+    };
+    shorter.iter().flat_map(|order| (0..n).map(move |at| put(order, at))).collect()
+}
+
+/// Four claims in flight: answers in every order give the same releases and
+/// verdicts, and after each answer what is held is the claims from the first on
+/// that has no score yet (without a hold, from behind it), and nothing more.
+#[test]
+fn answers_in_any_order_give_the_same() {
+    const TEXT: &str = "One. Two. Three. Four.";
+    const ENDS: [usize; 4] = [4, 9, 16, 22];
+    let check = |hold: bool, scores: [f64; 4], expect: &str, halted: Option<u64>| {
+        for order in orders(4) {
+            let score = ScorePolicy { at: Some(Unit::Claim), hold, ..ScorePolicy::default() };
+            let check = HaltCheck { score, ..HaltCheck::default() };
+            let policy = Policy { halt: vec![check], ..Policy::default() };
+            let mut gate = Gate::new(&policy).unwrap();
+            let mut seen = Seen::default();
+            seen.note(gate.push(0, Channel::Content, TEXT));
+            gate.finish_all(|step| seen.note(step));
+            let mut missing: Vec<usize> = (0..4).collect();
+            for claim in &order {
+                // the first claim that holds the text, or is shown without a hold
+                let first = missing.first().map_or(TEXT.len(), |first| match hold {
+                    true => first.checked_sub(1).map_or(0, |before| ENDS[before]),
+                    false => ENDS[*first],
+                });
+                if seen.halts.is_empty() {
+                    let released = seen.released.get(&(0, Channel::Content));
+                    assert_eq!(released.map_or("", |text| text), &TEXT[..first], "{order:?}");
+                }
+                seen.note(gate.resolve(*claim as u64, scores[*claim]).unwrap());
+                missing.retain(|other| other != claim);
+            }
+            let halts: Vec<_> = seen.halts.iter().map(|halt| halt.index.unwrap()).collect();
+            assert_eq!(halts, Vec::from_iter(halted), "{order:?}");
+            let released = seen.released.get(&(0, Channel::Content));
+            assert_eq!(released.map_or("", |text| text), expect, "{order:?}");
+        }
+    };
+    assert_eq!(orders(4).len(), 24);
+    for hold in [true, false] {
+        check(hold, [0.9, 0.8, 0.9, 0.8], TEXT, None);
+        let shown = |claims: usize| &TEXT[..ENDS[claims - 1]];
+        let behind = usize::from(!hold);
+        check(hold, [0.9, 0.8, 0.3, 0.9], shown(2 + behind), Some(2));
+        check(hold, [0.9, 0.4, 0.3, 0.1], shown(1 + behind), Some(1));
+        check(hold, [0.9, f64::NAN, 0.3, 0.1], shown(1 + behind), Some(1));
+        check(hold, [0.6, 0.8, 0.9, 0.2], shown(3 + behind), Some(3));
+    }
+}
+
+/// The first answer stands: a later one, also after the text went on, changes
+/// nothing.
+#[test]
+fn a_second_answer_changes_nothing() {
+    let score = ScorePolicy { at: Some(Unit::Claim), ..ScorePolicy::default() };
+    let check = HaltCheck { score, ..HaltCheck::default() };
+    let mut gate = Gate::new(&Policy { halt: vec![check], ..Policy::default() }).unwrap();
+    gate.push(0, Channel::Content, "One. Two. ");
+    assert!(gate.awaits(0) && gate.awaits(1) && !gate.awaits(2));
+    let late = Answer::Error(ScoreError::Late);
+    gate.resolve(1, late).unwrap();
+    for score in [0.9, 0.1] {
+        let step = gate.resolve(1, score).unwrap();
+        assert!(step.events().is_empty() && step.releases().next().is_none());
+    }
+    assert!(!gate.awaits(1));
+    let step = gate.resolve(0, 0.9).unwrap();
+    assert_eq!(step.releases().map(|release| release.text).collect::<String>(), "One.");
+    assert_eq!(gate.verdict(0).halted().unwrap().code, "late_score");
+    assert_eq!(gate.resolve(2, 0.9).unwrap_err().to_string(), "there was no request `2`");
 }

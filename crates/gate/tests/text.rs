@@ -47,7 +47,11 @@ fn run(checks: &Checks, tokens: &[&str], tokens_per_delta: usize) -> Seen {
     for delta in tokens.chunks(tokens_per_delta) {
         let mut logprobs = Vec::new();
         for token in delta {
-            logprobs.push(TokenLogprob { bytes: token.len(), logprob: -f64::from(index) });
+            logprobs.push(TokenLogprob {
+                bytes: token.len(),
+                logprob: -f64::from(index),
+                entropy: None,
+            });
             index += 1;
         }
         let mut on_turn = |turn: Turn<'_>| seen.note(&turn, &mut at);

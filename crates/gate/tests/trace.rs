@@ -101,7 +101,7 @@ fn logprobs_belong_to_the_claim_in_which_their_token_begins() {
             }
         }
     };
-    let token = |bytes, p: f64| TokenLogprob { bytes, logprob: p.ln() };
+    let token = |bytes, p: f64| TokenLogprob { bytes, logprob: p.ln(), entropy: None };
     // the claims are `One two.` and ` Three.`
     let deltas: [(&str, Vec<TokenLogprob>); 3] = [
         ("One", vec![token(3, 0.25)]),

@@ -39,7 +39,7 @@ impl Scorer for LogprobScorer {
         let n = tokens.len() as f64;
         let logprobs = || tokens.iter().map(|token| token.logprob);
         // what is no logprob is not hidden behind the others
-        let bad = logprobs().find(|logprob| !(*logprob <= 0.0));
+        let bad = logprobs().find(|logprob| logprob.is_nan() || *logprob > 0.0);
         let exponent = match (self.measure, bad) {
             (Measure::Mean, _) => logprobs().sum::<f64>() / n,
             (Measure::Min, Some(bad)) => bad,
