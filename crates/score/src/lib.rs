@@ -5,7 +5,8 @@
 //! \[0, 1\], with the [`Evidence`] for it.
 //!
 //! ```
-//! use tidegate_score::{Claim, Facts, FactsScorer, Finding, Scorer, Segmenter};
+//! use tidegate_ground::Facts;
+//! use tidegate_score::{Claim, FactsScorer, Finding, Scorer, Segmenter};
 //!
 //! let mut ends = Vec::new();
 //! let mut segmenter = Segmenter::new(1024);
@@ -14,11 +15,11 @@
 //! segmenter.finish(&mut |end| ends.push(end.at));
 //! assert_eq!(ends, [22, 38]);
 //!
-//! let facts = Facts::parse("The museum opens at 9 and closes at 5.")?;
+//! let facts = Facts::from_text("The museum opens at 9 and closes at 5.")?;
 //! let mut scorer = FactsScorer::new(facts);
 //! let right = scorer.score(&Claim::new("The museum opens at 9."))?;
 //! let wrong = scorer.score(&Claim::new("The museum opens at 8."))?;
-//! assert!(right.score > 0.9);
+//! assert!(right.score > 0.8);
 //! assert!(wrong.score < 0.5);
 //! assert_eq!(wrong.evidence.map(|e| e.finding), Some(Finding::Contradicted));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -37,8 +38,8 @@
 //!
 //! # What it does not do
 //!
-//! It reads no files and loads no models. The facts scorer compares words: it
-//! knows no synonyms, no roles and no arithmetic.
+//! It reads no files and loads no models. The facts scorer compares words:
+//! it knows some synonyms and opposites, and no arithmetic.
 
 mod blend;
 mod facts;
@@ -48,7 +49,7 @@ mod scorer;
 mod segmenter;
 
 pub use blend::{Blend, BlendScorer};
-pub use facts::{CLAIM_BYTES_MAX, FactsScorer, PASSAGES, feature_names, features, store::Facts};
+pub use facts::{CLAIM_BYTES_MAX, FactsScorer, PASSAGES, feature_names, features};
 pub use host::{HostScores, HostScoresError};
 pub use logprob::{LogprobScorer, Measure, probability};
 pub use scorer::{Claim, Evidence, Finding, Mismatch, ScoreError, Scored, Scorer, TokenStat};

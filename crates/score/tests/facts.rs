@@ -1,8 +1,9 @@
 //! What the facts scorer says of claims, case by case.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+use tidegate_ground::Facts;
 use tidegate_score::{
-    CLAIM_BYTES_MAX, Claim, Evidence, Facts, FactsScorer, Finding, Mismatch, ScoreError, Scorer,
+    CLAIM_BYTES_MAX, Claim, Evidence, FactsScorer, Finding, Mismatch, ScoreError, Scorer,
 };
 
 const MUSEUM: &[&str] = &[

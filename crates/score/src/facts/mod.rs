@@ -4,7 +4,6 @@ mod features;
 mod judge;
 mod knowledge;
 mod reading;
-pub mod store;
 mod weights;
 mod words;
 
@@ -12,9 +11,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use tidegate_ground::{Facts, Passage, PassageId};
+
 use self::judge::{Judged, judge};
 use self::reading::Reading;
-use self::store::{Facts, Passage, PassageId};
 use crate::scorer::{Claim, Evidence, Finding, Mismatch, ScoreError, Scored, Scorer};
 
 /// How many passages a claim is held against: those that BM25 puts first.
