@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use tidegate::{Checks, Format, Notice, PolicyError};
-use tidegate_score::{FACTS_BYTES_MAX, Facts, HostScores};
+use tidegate_ground::{Facts, FactsFormat, FactsLimits};
+use tidegate_score::HostScores;
 
 /// A policy file is read no further than this.
 const POLICY_BYTES_MAX: u64 = 1 << 20;
@@ -93,8 +94,18 @@ pub(crate) fn checks(path: &Path) -> Result<(Checks, Vec<Notice>), BadInput> {
 }
 
 pub(crate) fn facts(path: &Path) -> Result<Facts, BadInput> {
-    let text = text(path, FACTS_BYTES_MAX as u64)?;
-    Facts::parse(&text).map_err(|error| BadInput::file(path, error))
+    let limits = FactsLimits::default();
+    let format = path.extension().and_then(|extension| extension.to_str());
+    let format = format.map_or(Some(FactsFormat::Text), FactsFormat::from_extension);
+    let format = format.ok_or_else(|| {
+        let known = "`.txt`, `.md`, `.csv`, `.jsonl` or `.facts`";
+        BadInput::file(path, format!("not a name of facts: expected {known}"))
+    })?;
+    let bytes = bytes(path, limits.bytes_max)?;
+    let mut facts = Facts::with_limits(limits);
+    let name = path.display().to_string();
+    facts.read(format, &name, &bytes).map_err(|error| BadInput::file(path, error))?;
+    Ok(facts)
 }
 
 pub(crate) fn scores(path: &Path) -> Result<HostScores, BadInput> {
@@ -102,14 +113,18 @@ pub(crate) fn scores(path: &Path) -> Result<HostScores, BadInput> {
     HostScores::parse(&text).map_err(|error| BadInput::file(path, error))
 }
 
-fn text(path: &Path, bytes_max: u64) -> Result<String, BadInput> {
+fn bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, BadInput> {
     let mut bytes = Vec::new();
     let mut limited = open(path)?.take(bytes_max + 1);
     limited.read_to_end(&mut bytes).map_err(|error| BadInput::file(path, error))?;
     if bytes.len() as u64 > bytes_max {
         return Err(BadInput::file(path, format!("over {bytes_max} bytes")));
     }
-    String::from_utf8(bytes).map_err(|error| {
+    Ok(bytes)
+}
+
+fn text(path: &Path, bytes_max: u64) -> Result<String, BadInput> {
+    String::from_utf8(bytes(path, bytes_max)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         BadInput::file(path, format!("not UTF-8 at byte {at}"))
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::{
@@ -131,7 +132,7 @@ fn driver(
     if args.trace.is_some() {
         driver.record();
     }
-    let facts = args.facts.as_deref().map(input::facts).transpose()?;
+    let facts = args.facts.as_deref().map(input::facts).transpose()?.map(Arc::new);
     let folder = args.policy.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
     let (policy, facts) = (checks.policy(), facts.as_ref());
     let slow = slow_scorers(&Materials { policy, folder, facts, scores })?;

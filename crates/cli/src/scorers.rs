@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use tidegate::{HaltCheck, MeasureKind, Mode, Policy, Source};
+use tidegate_ground::Facts;
 use tidegate_score::{
-    BlendScorer, Claim, Facts, FactsScorer, HostScores, LogprobScorer, ScoreError, Scored, Scorer,
+    BlendScorer, Claim, FactsScorer, HostScores, LogprobScorer, ScoreError, Scored, Scorer,
 };
 
 use crate::input::BadInput;
@@ -16,7 +17,7 @@ pub(crate) struct Materials<'a> {
     pub(crate) policy: &'a Policy,
     /// The folder of the policy's file, from which paths in it count.
     pub(crate) folder: &'a Path,
-    pub(crate) facts: Option<&'a Facts>,
+    pub(crate) facts: Option<&'a Arc<Facts>>,
     pub(crate) scores: Option<&'a Column>,
 }
 

@@ -24,7 +24,8 @@ use crate::verdict::Verdict;
 ///
 /// ```
 /// use tidegate::{Channel, Driver, Format, Policy, Source};
-/// use tidegate_score::{Facts, FactsScorer};
+/// use tidegate_ground::Facts;
+/// use tidegate_score::FactsScorer;
 ///
 /// let policy = Policy::parse(
 ///     r#"
@@ -35,7 +36,7 @@ use crate::verdict::Verdict;
 ///     "#,
 ///     Format::Toml,
 /// )?;
-/// let facts = Facts::parse("The museum opens at 9 and closes at 5.")?;
+/// let facts = Facts::from_text("The museum opens at 9 and closes at 5.")?;
 /// let mut driver = Driver::new(&policy)?;
 /// driver.set_scorer(Source::Facts, FactsScorer::new(facts));
 /// driver.ready()?;

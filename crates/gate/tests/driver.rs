@@ -5,7 +5,8 @@ use tidegate::{
     Cause, Channel, Driver, Event, Format, Framing, Policy, Request, Source, StreamDriver,
     TokenLogprob, Turn,
 };
-use tidegate_score::{Facts, FactsScorer, ScoreError, Scored};
+use tidegate_ground::Facts;
+use tidegate_score::{FactsScorer, ScoreError, Scored};
 
 const POLICY: &str = r#"
     version = 1
@@ -25,7 +26,7 @@ const POLICY: &str = r#"
 fn driver() -> Driver {
     let policy = Policy::parse(POLICY, Format::Toml).unwrap();
     let mut driver = Driver::new(&policy).unwrap();
-    let facts = Facts::parse("The museum opens at 9.\nIt closes at 5.").unwrap();
+    let facts = Facts::from_text("The museum opens at 9.\nIt closes at 5.").unwrap();
     driver.set_scorer(Source::Facts, FactsScorer::new(facts));
     driver.defer(Source::Embed);
     driver.defer(Source::Blend);

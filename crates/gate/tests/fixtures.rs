@@ -20,8 +20,9 @@ use tidegate::{
     Answer, Channel, Checks, Event, Framing, Halted, Mode, Policy, Record, Replay, Source, Step,
     StreamDriver, TextAction, TextMatch,
 };
+use tidegate_ground::Facts;
 use tidegate_kernel::{Decision, HaltRule};
-use tidegate_score::{Claim, Evidence, Facts, FactsScorer, Finding, ScoreError, Scored, Scorer};
+use tidegate_score::{Claim, Evidence, FactsScorer, Finding, ScoreError, Scored, Scorer};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -243,7 +244,7 @@ struct Scores {
 impl Scores {
     fn of(case: &Case) -> Scores {
         let facts =
-            case.facts.as_deref().map(|facts| FactsScorer::new(Facts::parse(facts).unwrap()));
+            case.facts.as_deref().map(|facts| FactsScorer::new(Facts::from_text(facts).unwrap()));
         Scores { host: answers(&case.scores).into_iter(), facts }
     }
 
@@ -322,7 +323,7 @@ fn stream(case: &Case, checks: &Checks, pieces: &[&[u8]]) -> Result_ {
     let mut driver = checks.driver();
     driver.set_scorer(Source::Host, Column(answers(&case.scores).into_iter()));
     if let Some(facts) = &case.facts {
-        driver.set_scorer(Source::Facts, FactsScorer::new(Facts::parse(facts).unwrap()));
+        driver.set_scorer(Source::Facts, FactsScorer::new(Facts::from_text(facts).unwrap()));
     }
     let mut stream = StreamDriver::new(Framing::Auto, checks.policy(), driver);
     let mut result = Result_::default();

@@ -83,9 +83,10 @@ impl Scorer for BlendScorer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Facts, FactsScorer};
+    use crate::facts::FactsScorer;
     use crate::host::HostScores;
     use crate::scorer::Finding;
+    use tidegate_ground::Facts;
 
     fn blend(bias: f64, parts: &[(&str, f64, &[f64])]) -> BlendScorer {
         let weights = parts.iter().map(|(name, weight, _)| (name.to_string(), *weight)).collect();
@@ -134,7 +135,7 @@ mod tests {
     #[test]
     fn the_evidence_is_that_of_the_facts() {
         let mut scorer = blend(0.0, &[("facts", 1.0, &[]), ("host", 1.0, &[0.9])]);
-        let facts = Facts::parse("The museum opens at 9.").unwrap();
+        let facts = Facts::from_text("The museum opens at 9.").unwrap();
         scorer.set_scorer("facts", Box::new(FactsScorer::new(facts)));
         let scored = scorer.score(&Claim::new("The museum opens at 8.")).unwrap();
         assert_eq!(scored.finding(), Some(Finding::Contradicted));

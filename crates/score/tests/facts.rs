@@ -91,7 +91,12 @@ fn what_a_passage_denies_is_contradicted() {
     contradicted("You may return worn shoes within 30 days.", 5, Mismatch::Antonym, &["worn"]);
     contradicted("The museum was founded in 1978.", 7, Mismatch::Date, &["1978"]);
     contradicted("Anna Berg is a Swedish painter.", 7, Mismatch::Name, &["Swedish"]);
-    contradicted("3 million people visit the harbour each year.", 8, Mismatch::Number, &["3 million"]);
+    contradicted(
+        "3 million people visit the harbour each year.",
+        8,
+        Mismatch::Number,
+        &["3 million"],
+    );
 }
 
 #[test]

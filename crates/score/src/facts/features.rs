@@ -166,7 +166,7 @@ pub(super) fn compare(
         predicate * predicate,
         as_number(predicate >= 0.999),
         subject,
-        content().last().map_or(0.0, |(.., found)| found),
+        content().next_back().map_or(0.0, |(.., found)| found),
         sum(&name, true),
         sum(&name, false),
         sum(&plain, true),

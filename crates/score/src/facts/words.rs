@@ -95,7 +95,7 @@ pub(super) const DAYS: [&str; 7] =
 /// Units: the words of one line measure the same thing, each so many of the
 /// first.
 #[rustfmt::skip]
-pub(super) const UNITS: [&[(&str, f64)]; 10] = [
+pub(super) const UNITS: [&[(&str, f64)]; 9] = [
     &[("second", 1.0), ("minute", 60.0), ("hour", 3600.0), ("day", 86_400.0), ("week", 604_800.0),
       ("month", 2_629_800.0), ("year", 31_557_600.0), ("decade", 315_576_000.0),
       ("century", 3_155_760_000.0), ("millisecond", 0.001), ("ms", 0.001)],
@@ -112,7 +112,6 @@ pub(super) const UNITS: [&[(&str, f64)]; 10] = [
     &[("euro", 1.0), ("eur", 1.0), ("€", 1.0)],
     &[("dollar", 1.0), ("usd", 1.0), ("$", 1.0), ("cent", 0.01)],
     &[("degree", 1.0), ("celsius", 1.0), ("°", 1.0)],
-    &[("square", 1.0), ("hectare", 1e4), ("acre", 4046.856_422)],
 ];
 
 /// Words of one line exclude each other where only one of them can hold.
