@@ -47,9 +47,10 @@ pub(crate) struct Run {
     /// The stream: SSE, JSON Lines of events, or plain text; `-` is stdin
     #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// The policy: .toml, .yaml, .yml or .json
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) policy: PathBuf,
+    /// The policy: .toml, .yaml, .yml or .json; without it, one check compares the claims of the
+    /// answer with the facts
+    #[arg(long, short, value_name = "FILE", required_unless_present = "facts", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
     /// What is held to be true, for checks that score by `facts`: text or Markdown
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) facts: Option<PathBuf>,

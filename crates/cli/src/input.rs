@@ -116,9 +116,9 @@ fn text(path: &Path, bytes_max: u64) -> Result<String, BadInput> {
 }
 
 /// The file, or stdin for `-`.
-pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, BadInput> {
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Read + Send>, BadInput> {
     if path == Path::new("-") {
-        return Ok(Box::new(io::stdin().lock()));
+        return Ok(Box::new(io::stdin()));
     }
     let opened = File::open(path).and_then(|file| {
         // to open a directory succeeds, to read it fails later and less clearly

@@ -63,6 +63,9 @@ impl View for JsonView {
             "check": &*passed.check, "index": passed.index, "end": passed.end,
             "score": passed.score.to_f64(), "warn": passed.warn,
         });
+        if let (Some(object), Some(finding)) = (value.as_object_mut(), passed.finding) {
+            object.insert("finding".to_string(), finding.as_str().into());
+        }
         add_evidence(&mut value, *evidence);
         self.line(&value)
     }
@@ -83,7 +86,9 @@ impl View for JsonView {
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
         self.line(&json!({
             "event": "end", "halts": summary.halts, "released_bytes": summary.released_bytes,
-            "scores": summary.scores, "warnings": summary.warnings, "matches": summary.matches,
+            "scores": summary.scores, "warnings": summary.warnings,
+            "contradicted": summary.contradicted, "unsupported": summary.unsupported,
+            "matches": summary.matches,
             "scores_left": summary.scores_left,
         }))
     }
@@ -91,10 +96,18 @@ impl View for JsonView {
 
 fn add_evidence(value: &mut Value, evidence: Option<&Evidence>) {
     if let (Some(object), Some(evidence)) = (value.as_object_mut(), evidence) {
-        let evidence = json!({
-            "finding": evidence.finding.as_str(), "passage": evidence.passage,
-            "text": evidence.text, "unmatched": evidence.unmatched,
+        let mut value = json!({
+            "finding": evidence.finding.as_str(), "unmatched": evidence.unmatched,
         });
-        object.insert("evidence".to_string(), evidence);
+        if let Some(object) = value.as_object_mut() {
+            if let Some(passage) = evidence.passage {
+                object.insert("passage".to_string(), passage.into());
+                object.insert("text".to_string(), evidence.text.as_str().into());
+            }
+            if let Some(mismatch) = evidence.mismatch {
+                object.insert("mismatch".to_string(), mismatch.as_str().into());
+            }
+        }
+        object.insert("evidence".to_string(), value);
     }
 }

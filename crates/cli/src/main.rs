@@ -1,12 +1,14 @@
 //! The `tidegate` program; see `tidegate --help`.
 
 mod args;
+mod flight;
 mod input;
 mod json;
 mod plot;
 mod replay;
 mod rules;
 mod run;
+mod scorers;
 mod text;
 mod validate;
 mod view;

@@ -1,22 +1,23 @@
 //! `tidegate run`: a stream through the gate.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
-use std::rc::Rc;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use tidegate::{
-    Cause, Channel, Checks, Driver, Event, Halted, Mode, Policy, Record, ReleasedToken, Source,
-    StreamDriver, TextAction, Turn,
+    Cause, Channel, Checks, Driver, Event, HaltCheck, Halted, Mode, Policy, Record, ReleasedToken,
+    ScorePolicy, Source, StreamDriver, TextAction, Turn,
 };
-use tidegate_score::{Claim, Evidence, FactsScorer, HostScores, ScoreError, Scored, Scorer};
+use tidegate_score::{Evidence, FactsScorer, Finding};
 
 use crate::args::{self, Format};
+use crate::flight::{self, Stopped};
 use crate::input::{self, BadInput};
 use crate::json::JsonView;
 use crate::plot::{self, Point};
+use crate::scorers::{Column, Materials, SLOW, Slow, slow_scorers};
 use crate::text::TextView;
 use crate::view::{Decision, Judged, Summary, View};
 use crate::{Failure, Outcome};
@@ -32,30 +33,46 @@ struct Held {
     text: String,
 }
 
+/// A claim that was scored, until it is judged.
+struct Answered {
+    text: String,
+    evidence: Option<Evidence>,
+}
+
+/// A claim, by choice, channel, check and number.
+type Claimed = (u32, Channel, String, u64);
+
 struct Watch<'a> {
     policy: &'a Policy,
     view: Box<dyn View>,
     trace: Option<BufWriter<File>>,
     held: BTreeMap<(u32, Channel), Held>,
+    /// Claims are judged in the order of the text, and scored in any.
+    answered: BTreeMap<Claimed, Answered>,
     points: Vec<Point>,
     summary: Summary,
     delay: Duration,
 }
 
 pub(crate) fn run(args: &args::Run) -> Result<Outcome, Failure> {
-    let (checks, notices) = input::checks(&args.policy)?;
+    let (checks, notices) = match &args.policy {
+        Some(path) => input::checks(path)?,
+        None => facts_alone()?,
+    };
     let policy = checks.policy();
     if args.format == Format::Text {
         let mut err = io::stderr().lock();
+        if args.policy.is_none() {
+            writeln!(err, "note: no policy: one check compares claims with the facts")?;
+        }
         for notice in notices {
             writeln!(err, "note: {notice}")?;
         }
     }
-    let scores = args.scores.as_deref().map(input::scores).transpose()?;
-    let scores = scores.map(|scores| Column(Rc::new(RefCell::new(scores))));
-    let driver = driver(args, &checks, scores.clone())?;
+    let scores = args.scores.as_deref().map(input::scores).transpose()?.map(Column::new);
+    let (driver, slow) = driver(args, &checks, scores.as_ref())?;
     let mut stream = StreamDriver::new(args.framing.into(), policy, driver);
-    let mut bytes = input::open(&args.file)?;
+    let bytes = input::open(&args.file)?;
     let mut watch = Watch {
         policy,
         view: match args.format {
@@ -64,6 +81,7 @@ pub(crate) fn run(args: &args::Run) -> Result<Outcome, Failure> {
         },
         trace: None,
         held: BTreeMap::new(),
+        answered: BTreeMap::new(),
         points: Vec::new(),
         summary: Summary::default(),
         delay: Duration::from_millis(args.delay_ms),
@@ -75,23 +93,13 @@ pub(crate) fn run(args: &args::Run) -> Result<Outcome, Failure> {
         watch.trace = Some(file);
     }
 
-    let mut buffer = vec![0; 64 << 10];
-    let mut failed: io::Result<()> = Ok(());
-    loop {
-        let read = match bytes.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(BadInput::file(&args.file, error).into()),
-        };
-        let piece = buffer.get(..read).unwrap_or_default();
-        stream.push(piece, &mut |turn| watch.turn(turn, &mut failed));
-        std::mem::replace(&mut failed, Ok(()))?;
-    }
-    stream.finish(&mut |turn| watch.turn(turn, &mut failed));
-    failed?;
+    let driven = flight::drive(&mut stream, bytes, slow, &mut |turn| watch.show(turn));
+    driven.map_err(|stopped| match stopped {
+        Stopped::Input(error) => BadInput::file(&args.file, error).into(),
+        Stopped::Output(error) => Failure::Output(error),
+    })?;
 
-    watch.summary.scores_left = scores.map_or(0, |scores| scores.0.borrow().remaining());
+    watch.summary.scores_left = scores.map_or(0, |scores| scores.remaining());
     watch.view.end(&watch.summary)?;
     if let Some(mut trace) = watch.trace {
         trace.flush()?;
@@ -102,32 +110,48 @@ pub(crate) fn run(args: &args::Run) -> Result<Outcome, Failure> {
     Ok(if watch.summary.halts > 0 { Outcome::Halted } else { Outcome::Clean })
 }
 
-/// The driver with its scorers, once every check has what it needs.
-fn driver(args: &args::Run, checks: &Checks, scores: Option<Column>) -> Result<Driver, BadInput> {
+/// Without a policy: one check of the answer's claims by the facts, with the
+/// defaults.
+fn facts_alone() -> Result<(Checks, Vec<tidegate::Notice>), BadInput> {
+    let score = ScorePolicy { from: Source::Facts, ..ScorePolicy::default() };
+    let check = HaltCheck { name: "facts".to_string(), score, ..HaltCheck::default() };
+    let policy = Policy { halt: vec![check], ..Policy::default() };
+    let checks = Checks::new(&policy).map_err(|error| BadInput::Usage(error.to_string()))?;
+    Ok((checks, Vec::new()))
+}
+
+/// The driver with its scorers and those that it defers to, once every check has
+/// what it needs.
+fn driver(
+    args: &args::Run,
+    checks: &Checks,
+    scores: Option<&Column>,
+) -> Result<(Driver, Vec<Slow>), BadInput> {
     let mut driver = checks.driver();
     if args.trace.is_some() {
         driver.record();
     }
-    if let Some(path) = &args.facts {
-        driver.set_scorer(Source::Facts, FactsScorer::new(input::facts(path)?));
+    let facts = args.facts.as_deref().map(input::facts).transpose()?;
+    let folder = args.policy.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let (policy, facts) = (checks.policy(), facts.as_ref());
+    let slow = slow_scorers(&Materials { policy, folder, facts, scores })?;
+    for source in SLOW {
+        driver.defer(source);
+    }
+    if let Some(facts) = facts {
+        driver.set_scorer(Source::Facts, FactsScorer::new(facts.clone()));
     }
     if let Some(scores) = scores {
-        driver.set_scorer(Source::Host, scores);
+        driver.set_scorer(Source::Host, scores.clone());
     }
     driver.ready().map_err(|error| {
         let flag = if error.source() == Source::Facts { "--facts" } else { "--scores" };
         BadInput::Usage(format!("{error}: give {flag}"))
     })?;
-    Ok(driver)
+    Ok((driver, slow))
 }
 
 impl Watch<'_> {
-    fn turn(&mut self, turn: Turn<'_>, failed: &mut io::Result<()>) {
-        if failed.is_ok() {
-            *failed = self.show(turn);
-        }
-    }
-
     fn show(&mut self, Turn { step, cause, tokens }: Turn<'_>) -> io::Result<()> {
         if let Some(trace) = &mut self.trace {
             for record in step.records() {
@@ -151,18 +175,26 @@ impl Watch<'_> {
                 .collect();
             self.view.release(&release, &tokens)?;
         }
-        let (claim, evidence) = match cause {
-            Cause::Claim { request, scored } => {
-                let scored: Option<&Scored> = scored.as_ref().ok();
-                (Some(request), scored.and_then(|scored| scored.evidence.as_ref()))
-            }
-            _ => (None, None),
-        };
+        if let Cause::Claim { request, scored } = cause {
+            let evidence = scored.as_ref().ok().and_then(|scored| scored.evidence.clone());
+            let answered = Answered { text: request.text.clone(), evidence };
+            let check = request.check.to_string();
+            let claim = (request.choice, request.channel, check, request.index);
+            self.answered.insert(claim, answered);
+        }
         for event in step.events() {
             match event {
                 Event::Passed(passed) => {
+                    let check = passed.check.to_string();
+                    let claim = (passed.choice, passed.channel, check, passed.index);
+                    let evidence = self.answered.remove(&claim).and_then(|claim| claim.evidence);
                     self.summary.scores += 1;
                     self.summary.warnings += u64::from(passed.warn);
+                    match passed.finding {
+                        Some(Finding::Contradicted) => self.summary.contradicted += 1,
+                        Some(Finding::Unsupported) => self.summary.unsupported += 1,
+                        Some(Finding::Supported) | None => {}
+                    }
                     self.note_point(
                         &passed.check,
                         passed.choice,
@@ -177,11 +209,12 @@ impl Watch<'_> {
                     self.summary.matches += 1;
                     self.view.matched(matched)?;
                 }
-                Event::Shadow(halted) => self.decided("shadow", halted, claim, evidence)?,
-                Event::Allowed(halted) => self.decided("allowed", halted, claim, evidence)?,
+                Event::Shadow(halted) => self.decided("shadow", halted)?,
+                Event::Allowed(halted) => self.decided("allowed", halted)?,
                 Event::Halted(halted) => {
                     self.summary.halts += 1;
-                    self.decided("halt", halted, claim, evidence)?;
+                    self.decided("halt", halted)?;
+                    self.answered.retain(|(choice, ..), _| *choice != halted.choice);
                 }
             }
         }
@@ -191,16 +224,11 @@ impl Watch<'_> {
         Ok(())
     }
 
-    fn decided(
-        &mut self,
-        kind: &'static str,
-        halted: &Halted,
-        claim: Option<&tidegate::Request>,
-        evidence: Option<&Evidence>,
-    ) -> io::Result<()> {
+    fn decided(&mut self, kind: &'static str, halted: &Halted) -> io::Result<()> {
         if kind != "allowed" {
             // a mean or a drop is no score: only what was scored low has a point
-            let score = (halted.code == "hard_limit").then_some(halted.value).flatten();
+            let of_one = ["hard_limit", "contradicted", "unsupported"];
+            let score = halted.value.filter(|_| of_one.contains(&&*halted.code));
             let why = Some((kind, halted.reason.clone()));
             self.note_point(&halted.check, halted.choice, score, why);
         }
@@ -209,21 +237,20 @@ impl Watch<'_> {
         let of_choice = |(choice, _): &&(u32, Channel)| *choice == halted.choice;
         let waiting = self.held.iter().filter(|(key, _)| of_choice(key));
         let withheld_bytes = waiting.map(|(_, held)| held.text.len() as u64).sum();
-        let claim = claim.filter(|claim| {
-            Some(claim.index) == halted.index
-                && Some(claim.channel) == halted.channel
-                && *claim.check == *halted.check
+        let claim = halted.channel.zip(halted.index).and_then(|(channel, index)| {
+            self.answered.remove(&(halted.choice, channel, halted.check.clone(), index))
         });
         let held = halted.channel.and_then(|channel| self.held.get(&(halted.choice, channel)));
         // what text rules may keep from being shown is not shown here
         let hides = halted.channel.is_some_and(|channel| self.hides(channel));
-        let text = match (claim, held, halted.start, halted.end) {
+        let text = match (&claim, held, halted.start, halted.end) {
             _ if hides => None,
             (Some(claim), ..) => Some(claim.text.as_str()),
             (None, Some(held), Some(start), Some(end)) if check.is_some() => held.slice(start, end),
             _ => None,
         };
-        let evidence = claim.and(evidence).zip(halted.channel);
+        let evidence = claim.as_ref().and_then(|claim| claim.evidence.clone());
+        let evidence = evidence.zip(halted.channel);
         let evidence = evidence.map(|(evidence, channel)| self.fit_to_show(evidence, channel));
         let evidence = evidence.as_ref();
         let unit = check.map(|check| check.score.unit());
@@ -240,8 +267,7 @@ impl Watch<'_> {
     }
 
     /// The evidence, without words of a claim that may be hidden.
-    fn fit_to_show(&self, evidence: &Evidence, channel: Channel) -> Evidence {
-        let mut evidence = evidence.clone();
+    fn fit_to_show(&self, mut evidence: Evidence, channel: Channel) -> Evidence {
         if self.hides(channel) {
             evidence.unmatched.clear();
         }
@@ -273,15 +299,5 @@ impl Held {
         let start = start.checked_sub(self.start)? as usize;
         let end = end.checked_sub(self.start)? as usize;
         self.text.get(start..end.min(self.text.len()))
-    }
-}
-
-/// A column of scores that can be asked, at the end, what is left of it.
-#[derive(Clone)]
-struct Column(Rc<RefCell<HostScores>>);
-
-impl Scorer for Column {
-    fn score(&mut self, claim: &Claim<'_>) -> Result<Scored, ScoreError> {
-        self.0.borrow_mut().score(claim)
     }
 }

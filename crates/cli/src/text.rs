@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Stderr, Stdout, Write};
 
 use tidegate::{Channel, Mode, Release, ReleasedToken, TextAction, TextMatch, Unit};
-use tidegate_score::{Evidence, Finding};
+use tidegate_score::{Finding, Mismatch};
 use unicode_width::UnicodeWidthChar;
 
 use crate::styled;
@@ -187,22 +187,39 @@ impl TextView {
         Ok(())
     }
 
-    fn rows(&self, decision: &Decision<'_>, unit: &'static str) -> Vec<(&'static str, String)> {
-        let mut rows = vec![("why", decision.halted.reason.clone())];
+    fn rows(&self, decision: &Decision<'_>, unit: &'static str) -> Vec<(String, String)> {
+        let mut rows = Vec::new();
+        let mut row = |name: &str, value: String| rows.push((name.to_string(), value));
+        row("why", decision.halted.reason.clone());
         if let Some(text) = decision.text {
-            rows.push((unit, quote(text)));
+            row(unit, quote(text));
         }
-        if let Some(Evidence { finding, passage, text, unmatched }) = decision.evidence {
-            rows.push(("fact", format!("{} (passage {passage})", quote(text))));
-            let mut finding_row = finding.as_str().to_string();
-            if !unmatched.is_empty() && *finding != Finding::Supported {
-                finding_row = format!("{finding_row}: {}", quote(&unmatched.join(", ")));
+        if let Some(evidence) = decision.evidence {
+            let unmatched = quote(&evidence.unmatched.join(", "));
+            match evidence.finding {
+                Finding::Unsupported if !unmatched.is_empty() => {
+                    row("finding", format!("unsupported: {unmatched}"));
+                }
+                finding => row("finding", finding.as_str().to_string()),
             }
-            rows.push(("finding", finding_row));
+            if let Some(passage) = evidence.passage {
+                let mut fact = quote(&evidence.text);
+                if evidence.finding == Finding::Contradicted {
+                    let kind = evidence.mismatch.map(Mismatch::as_str).unwrap_or_default();
+                    let differs = format!("{kind} {unmatched}");
+                    let fact_end = fact.trim_end_matches('.').len();
+                    fact.truncate(fact_end);
+                    fact = match differs.trim() {
+                        "" => fact,
+                        differs => format!("{fact}; differs in: {differs}"),
+                    };
+                }
+                row(&format!("fact {passage} says:"), fact);
+            }
         }
         if decision.kind == "halt" {
             let bytes = count(decision.withheld_bytes, "byte");
-            rows.push(("withheld", format!("{bytes} that had come, and all that follows")));
+            row("withheld", format!("{bytes} that had come, and all that follows"));
         }
         rows
     }
@@ -291,7 +308,7 @@ impl View for TextView {
             }
         }
         self.lift()?;
-        if let (Some(value), "hard_limit" | "window_avg") =
+        if let (Some(value), "hard_limit" | "window_avg" | "contradicted" | "unsupported") =
             (decision.halted.value, decision.halted.code.as_str())
         {
             self.add_score(value, if decision.kind == "halt" { Mark::Halt } else { Mark::Warn });
@@ -326,6 +343,13 @@ impl View for TextView {
             count(summary.scores, "score"),
             count(summary.warnings, "warning"),
         );
+        for (n, what) in
+            [(summary.contradicted, "contradicted"), (summary.unsupported, "unsupported")]
+        {
+            if n > 0 {
+                line = format!("{line}, {} {what}", count(n, "claim"));
+            }
+        }
         if summary.scores_left > 0 && summary.halts == 0 {
             line = format!("{line}, {} of the column left over", summary.scores_left);
         }

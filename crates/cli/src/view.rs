@@ -41,6 +41,9 @@ pub(crate) struct Summary {
     pub(crate) released_bytes: u64,
     pub(crate) scores: u64,
     pub(crate) warnings: u64,
+    /// Claims that the facts contradict, or do not speak to, and that passed.
+    pub(crate) contradicted: u64,
+    pub(crate) unsupported: u64,
     /// Matches of text rules that mask or flag.
     pub(crate) matches: u64,
     pub(crate) scores_left: usize,

@@ -120,8 +120,9 @@ fn the_wrong_example_halts_at_the_wrong_claim() {
         "halted by `facts`: choice 0, content, claim 3, bytes 124 to 177",
         "why       hard_limit (0.2000 < 0.5)",
         "claim     The last ferry sails at 23:30, so there is no hurry.",
-        "fact      The first ferry sails at 6:30 and the last ferry sails at 21:30.",
-        "finding   contradicted: 23:30",
+        "finding   contradicted\n",
+        "fact 1 says: The first ferry sails at 6:30 and the last ferry sails at 21:30; differs in: \
+            number 23:30",
         "withheld  58 bytes that had come, and all that follows",
     ] {
         assert!(ran.stderr.contains(expected), "{expected:?} in {}", ran.stderr);
@@ -155,7 +156,13 @@ fn json_says_the_same_as_text() {
         (&3.into(), &124.into(), &177.into())
     );
     assert_eq!((&halt["value"], &halt["limit"]), (&0.2.into(), &0.5.into()));
+    assert_eq!(halt["finding"], "contradicted");
     assert_eq!(halt["evidence"]["finding"], "contradicted");
+    assert_eq!(halt["evidence"]["mismatch"], "number");
+    assert_eq!(halt["evidence"]["unmatched"][0], "23:30");
+    assert_eq!(halt["evidence"]["passage"], 1);
+    let score = events.iter().find(|event| event["event"] == "score").unwrap();
+    assert_eq!((&score["finding"], &score["index"]), (&"supported".into(), &0.into()));
     let end = events.last().unwrap();
     assert_eq!((&end["event"], &end["halts"]), (&"end".into(), &1.into()));
 }
@@ -173,10 +180,11 @@ fn a_trace_replays_and_a_changed_one_differs() {
 
     let written = fs::read_to_string(&trace).unwrap();
     assert!(!written.contains("ferry"), "a trace holds no text");
-    let scored = "\"score\":1000000000";
+    let scored = "\"score\":{\"score\":1000000000,\"finding\":\"supported\"}";
     assert!(written.contains(scored), "{written}");
-    let changed =
-        scratch.file("changed.jsonl", &written.replacen(scored, "\"score\":100000000", 1));
+    assert!(written.contains("\"finding\":\"contradicted\",\"value\":0.2"), "{written}");
+    let low = scored.replace("1000000000", "100000000");
+    let changed = scratch.file("changed.jsonl", &written.replacen(scored, &low, 1));
     let ran = run(&["replay", &changed, "--format", "json"]);
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((ran.code, &report["same"]), (1, &Value::Bool(false)));
@@ -324,6 +332,26 @@ fn bad_input_is_named_and_nothing_is_run() {
         "scores: line 2: `high` is not a number",
     );
     check(&["run", stream], "--policy");
+    check(&["run", stream, "--facts", &blank], "blank.md: the facts have no passage");
+    let model = "version = 1\nmodels.embed.path = 'minilm'\n[[halt]]\nscore.from = 'embed'\n";
+    let model = scratch.file("model.toml", model);
+    let lacking = "the check `halt` takes its scores from `embed`";
+    check(&["run", stream, "-p", &model], lacking);
+    check(
+        &["run", stream, "-p", &model],
+        "minilm: this build has no sentence models; build with --features models",
+    );
+    let blend = |input: &str| {
+        let score = format!("{{ from = 'blend', blend.weights = {{ {input} = 1.0 }} }}");
+        let name = format!("{input}.toml");
+        scratch.file(
+            &name,
+            &format!("version = 1\nmodels.nli.path = 'nli'\n[[halt]]\nscore = {score}\n"),
+        )
+    };
+    check(&["run", stream, "-p", &blend("facts")], "from `facts`, and there is none: give --facts");
+    check(&["run", stream, "-p", &blend("host")], "from `host`, and there is none: give --scores");
+    check(&["run", stream, "-p", &blend("nli")], "build with --features models");
     check(&["walk"], "unrecognized subcommand");
 }
 
@@ -347,6 +375,80 @@ fn a_column_that_ends_before_the_stream_is_a_missing_score() {
     let halt = events.iter().find(|event| event["event"] == "halt").unwrap();
     assert_eq!((&halt["check"], &halt["code"]), (&"tokens".into(), &"missing_score".into()));
     assert_eq!(halt["text"], " ferry", "what was withheld is shown");
+}
+
+/// Without a policy, claims are compared with the facts.
+#[test]
+fn facts_need_no_policy() {
+    let facts = "examples/handbook.md";
+    let ran = run(&["run", "examples/wrong.sse", "--facts", facts]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, RELEASED));
+    let note = "note: no policy: one check compares claims with the facts\n";
+    assert!(ran.stderr.starts_with(note), "{}", ran.stderr);
+    assert!(ran.stderr.contains("halted by `facts`"), "{}", ran.stderr);
+    // what the facts do not speak to passes, and is counted
+    let text = "Paris lies on the Seine. It rains in Spain. The first ferry sails at 6:30.";
+    let ran = run_on(&["run", "--facts", facts], once(text));
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, text), "{}", ran.stderr);
+    assert!(ran.stderr.contains("2 claims unsupported"), "{}", ran.stderr);
+}
+
+/// A finding decides where the policy says so, whatever the score.
+#[test]
+fn what_the_facts_do_not_speak_to_can_halt() {
+    let scratch = Scratch::new("findings");
+    let policy = scratch.file(
+        "p.toml",
+        "version = 1\n[[halt]]\nscore = { from = 'facts', on_unsupported = 'halt' }\n",
+    );
+    let args = ["run", "-p", &policy, "--facts", "examples/handbook.md", "--format", "json"];
+    let ran = run_on(&args, once("The first ferry sails at 6:30. Paris lies on the Seine."));
+    let events = events(&ran);
+    assert_eq!((ran.code, text_of(&events).as_str()), (1, "The first ferry sails at 6:30."));
+    let halt = events.iter().find(|event| event["event"] == "halt").unwrap();
+    assert_eq!((&halt["code"], &halt["finding"]), (&"unsupported".into(), &"unsupported".into()));
+    assert_eq!(halt["evidence"]["passage"], Value::Null);
+    assert_eq!(halt["text"], " Paris lies on the Seine.");
+}
+
+/// A blend is scored in a thread of its own: the same verdicts, evidence and
+/// trace as from one that answers at once.
+#[test]
+fn a_blend_halts_where_its_facts_do() {
+    let scratch = Scratch::new("blend");
+    let blend = "from = 'blend', blend.weights = { facts = 1.0, host = 0.0 }";
+    let policy = scratch.file("p.toml", &format!("version = 1\n[[halt]]\nscore = {{ {blend} }}\n"));
+    let scores = scratch.file("scores", &"0.9\n".repeat(4));
+    let trace = scratch.path("t.jsonl");
+    let args = [
+        "run",
+        "examples/wrong.sse",
+        "-p",
+        &policy,
+        "--facts",
+        "examples/handbook.md",
+        "--scores",
+        &scores,
+        "--format",
+        "json",
+        "--trace",
+        &trace,
+    ];
+    let ran = run(&args);
+    let seen = events(&ran);
+    assert_eq!((ran.code, text_of(&seen).as_str()), (1, RELEASED));
+    let halt = seen.iter().find(|event| event["event"] == "halt").unwrap();
+    assert_eq!((&halt["index"], &halt["code"]), (&3.into(), &"hard_limit".into()));
+    assert_eq!(halt["evidence"]["mismatch"], "number");
+    assert_eq!(run(&["replay", &trace]).code, 0);
+    // an input without a score is named
+    let short = scratch.file("short", "0.9\n");
+    let mut args = args.to_vec();
+    args[7] = &short;
+    let seen = events(&run(&args));
+    let halt = seen.iter().find(|event| event["event"] == "halt").unwrap();
+    assert_eq!(halt["reason"], "missing_score (`host` gave no score)");
+    assert_eq!(run(&["replay", &trace]).code, 0);
 }
 
 #[test]
