@@ -36,6 +36,11 @@
 //!
 //! A scorer of your own implements [`Scorer`]; the gate asks for nothing else.
 //!
+//! # How good scores are
+//!
+//! [`stats`] says how well scores tell right answers from wrong ones, and
+//! [`Logistic`] learns from labelled answers how to weigh scores in a blend.
+//!
 //! # What it does not do
 //!
 //! It reads no files and loads no models. The facts scorer compares words:
@@ -44,13 +49,17 @@
 mod blend;
 mod facts;
 mod host;
+mod logistic;
 mod logprob;
+mod random;
 mod scorer;
 mod segmenter;
+pub mod stats;
 
 pub use blend::{Blend, BlendScorer};
 pub use facts::{CLAIM_BYTES_MAX, FactsScorer, PASSAGES, feature_names, features};
 pub use host::{HostScores, HostScoresError};
+pub use logistic::Logistic;
 pub use logprob::{LogprobScorer, Measure, probability};
 pub use scorer::{Claim, Evidence, Finding, Mismatch, ScoreError, Scored, Scorer, TokenStat};
 pub use segmenter::{ClaimEnd, Segmenter};
