@@ -6,7 +6,7 @@ use super::reading::{Kind, Reading, Word, same_number, same_unit};
 use crate::scorer::Mismatch;
 
 /// The features, in the order of the weights.
-pub(super) const NAMES: [&str; 34] = [
+pub(super) const NAMES: [&str; 33] = [
     "coverage",
     "predicate",
     "predicate_squared",
@@ -30,7 +30,6 @@ pub(super) const NAMES: [&str; 34] = [
     "both_negated",
     "negation_differs_predicate",
     "claim_negated_predicate",
-    "negation_differs_clash",
     "exclusive",
     "superlative",
     "comparative",
@@ -184,7 +183,6 @@ pub(super) fn compare(
         as_number(claim_negated && passage_negated),
         differing * predicate,
         as_number(claim_negated && differs) * predicate,
-        differing * as_number(clashes.alternative || clashes.antonym),
         as_number(exclusive),
         as_number(superlative),
         as_number(claim.has_comparative && !passage.has_comparative),
