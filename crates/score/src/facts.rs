@@ -104,8 +104,8 @@ impl Facts {
 ///
 /// A claim of which no passage has any word is unsupported with a c of 0.
 ///
-/// With the default limits one unsupported claim only warns, a run of them
-/// halts by the window, and a contradicted one halts at once.
+/// With the default limits a contradicted claim halts at once. What an
+/// unsupported one does is the policy's to say, apart from its score.
 #[derive(Clone, Debug)]
 pub struct FactsScorer {
     facts: Facts,
