@@ -210,8 +210,16 @@ impl Watch<'_> {
                     self.summary.matches += 1;
                     self.view.matched(matched)?;
                 }
-                Event::Shadow(halted) => self.decided("shadow", halted)?,
-                Event::Allowed(halted) => self.decided("allowed", halted)?,
+                Event::Shadow(halted) => {
+                    self.decided("shadow", halted)?;
+                    self.forget_answers(halted);
+                }
+                Event::Allowed(halted) => {
+                    self.decided("allowed", halted)?;
+                    if halted.code == "hold_overflow" {
+                        self.forget_answers(halted);
+                    }
+                }
                 Event::Halted(halted) => {
                     self.summary.halts += 1;
                     self.decided("halt", halted)?;
@@ -223,6 +231,13 @@ impl Watch<'_> {
             std::thread::sleep(self.delay);
         }
         Ok(())
+    }
+
+    /// What a check has let go of on a channel is not judged any more.
+    fn forget_answers(&mut self, halted: &Halted) {
+        self.answered.retain(|(choice, channel, check, _), _| {
+            (*choice, Some(*channel), check) != (halted.choice, halted.channel, &halted.check)
+        });
     }
 
     fn decided(&mut self, kind: &'static str, halted: &Halted) -> io::Result<()> {

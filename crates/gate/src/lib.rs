@@ -13,6 +13,7 @@
 //! | make a policy ready once and use it for many responses | [`Checks`] |
 //! | gate a provider's bytes with the scorers of this project | [`StreamDriver`] |
 //! | gate text with the scorers of this project | [`Driver`] |
+//! | leave scorers that are slow to threads or tasks of your own | [`Driver::defer`] |
 //! | gate text under an event loop of your own | [`Gate`] |
 //! | read what was decided | [`Step`], [`Event`], [`Verdict`] |
 //! | write a trace, and decide it again | [`Gate::record`], [`Record`], [`Replay`] |
@@ -22,8 +23,8 @@
 //! After a halt nothing is released, by any call, on any channel of the choice.
 //! What is released in all depends on the text and the scores, never on how the
 //! text was cut. What is held back is what waits for a score, and never more
-//! than the policy's `hold_bytes_max` and one delta. A score that is missing or
-//! no number halts, unless the policy says otherwise. The project's
+//! than the policy's `hold_bytes_max` and one delta. A score that is missing,
+//! late or no number halts, unless the policy says otherwise. The project's
 //! `ARCHITECTURE.md` names the test that holds each promise.
 //!
 //! # What it does not do

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use tidegate::{
-    Channel, Driver, Event, Format, Gate, Policy, Record, Replay, Source, TokenLogprob,
+    Answer, Channel, Driver, Event, Format, Gate, Policy, Record, Replay, Score, Source,
+    TokenLogprob,
 };
+use tidegate_score::{Finding, ScoreError};
 
 /// The trace of two claims, the second of which halts.
 fn trace() -> Vec<String> {
@@ -160,4 +162,84 @@ fn absurd_numbers_are_no_trace() {
     let mut lines = changed("\"bytes\":7", &format!("\"bytes\":{MOST}"));
     lines.insert(1, lines[1].clone());
     assert!(replay(&lines).is_err(), "{lines:#?}");
+}
+
+/// Every answer has a form of its own in a trace, which is read as what it was.
+#[test]
+fn answers_in_a_trace() {
+    let check = |answer: Answer, expect: &str| {
+        let record = Record::Score {
+            choice: 0,
+            channel: Channel::Content,
+            check: "a".to_string(),
+            claim: 1,
+            score: answer,
+        };
+        let written = record.to_json();
+        let head =
+            r#"{"record":"score","choice":0,"channel":"content","check":"a","claim":1,"score":"#;
+        assert_eq!(written, format!("{head}{expect}}}"));
+        assert_eq!(serde_json::from_str::<Record>(&written).unwrap(), record);
+    };
+    let number = |score, finding| Answer::Number { score: Score::from_f64(score), finding };
+    check(number(0.25, None), "250000000");
+    check(
+        number(0.25, Some(Finding::Unsupported)),
+        r#"{"score":250000000,"finding":"unsupported"}"#,
+    );
+    check(number(f64::NAN, None), r#"{"invalid":"NaN"}"#);
+    check(
+        number(1.5, Some(Finding::Contradicted)),
+        r#"{"invalid":"1.5","finding":"contradicted"}"#,
+    );
+    check(Answer::Error(ScoreError::Missing), r#"{"error":"missing_score"}"#);
+    check(
+        Answer::Error(ScoreError::MissingInput("nli".to_string())),
+        r#"{"error":"missing_score","detail":"nli"}"#,
+    );
+    check(Answer::Error(ScoreError::Late), r#"{"error":"late_score"}"#);
+    check(
+        Answer::Error(ScoreError::Failed("no".to_string())),
+        r#"{"error":"scorer_error","detail":"no"}"#,
+    );
+}
+
+/// What no gate writes is refused.
+#[test]
+fn forged_answers_are_refused() {
+    for answer in [
+        r#"{"score":1000000001,"finding":"supported"}"#,
+        r#"{"score":1,"finding":"likely"}"#,
+        r#"{"invalid":"0.5"}"#,
+        r#"{"error":"tired"}"#,
+        "1000000001",
+    ] {
+        let mut lines = trace();
+        lines[2] = lines[2].replace("900000000", answer);
+        let error = replay(&lines).unwrap_err();
+        assert!(error.contains("line 3: not a record of a trace"), "{answer}: {error}");
+    }
+}
+
+/// A finding that is changed in a trace is a difference where it decided.
+#[test]
+fn a_changed_finding_is_a_difference() {
+    let text = "version = 1\n[[halt]]\nscore = { from = \"facts\", on_contradicted = \"halt\" }";
+    let policy = Policy::parse(text, Format::Toml).unwrap();
+    let mut gate = Gate::new(&policy).unwrap();
+    gate.record();
+    let mut trace = vec![Record::head(&policy)];
+    trace.extend_from_slice(gate.push(0, Channel::Content, "One. ").records());
+    let score = Score::from_f64(0.9);
+    let answer = Answer::Number { score, finding: Some(Finding::Contradicted) };
+    trace.extend_from_slice(gate.resolve(0, answer).unwrap().records());
+    let lines: Vec<String> = trace.iter().map(Record::to_json).collect();
+    assert_eq!(replay(&lines), Ok(1));
+    for line in [2, 3] {
+        let mut changed = lines.clone();
+        changed[line] =
+            changed[line].replace("\"finding\":\"contradicted\"", "\"finding\":\"supported\"");
+        assert_ne!(changed, lines);
+        assert!(replay(&changed).unwrap_err().contains("the replay differs"), "line {line}");
+    }
 }
