@@ -4,8 +4,9 @@ use ndarray::{Array2, ArrayView1};
 
 use crate::ModelFiles;
 use crate::config::{Config, Family};
+use crate::elementary;
 use crate::embedder::{in_batches, of_each};
-use crate::encoder::{Encoder, Linear};
+use crate::encoder::{Encoder, Linear, relu};
 use crate::error::{Fault, ModelError};
 use crate::limits::ModelLimits;
 use crate::pieces::Cutter;
@@ -123,7 +124,7 @@ impl Head {
     /// A row for each pair from the rows of their first tokens.
     fn apply(&self, first: &Array2<f32>) -> Array2<f32> {
         let mut dense = self.dense.apply(first.view());
-        dense.mapv_inplace(|x| if self.tanh { libm::tanhf(x) } else { x.max(0.0) });
+        dense.mapv_inplace(|x| if self.tanh { elementary::tanh(x) } else { relu(x) });
         self.classes.apply(dense.view())
     }
 }

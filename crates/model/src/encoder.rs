@@ -10,6 +10,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Zip, s};
 
 use crate::config::{Activation, Config, Family};
+use crate::elementary;
 use crate::error::{Fault, ModelError};
 use crate::pieces::Pieces;
 use crate::weights::Weights;
@@ -191,7 +192,7 @@ impl Layer {
         *states += &self.attention.apply(context.view());
         self.attention_norm.apply(states);
         let mut wide = self.widen.apply(states.view());
-        wide.mapv_inplace(|x| activation.apply(x));
+        activation.apply(&mut wide);
         *states += &self.narrow.apply(wide.view());
         self.norm.apply(states);
     }
@@ -209,7 +210,7 @@ fn attend(
     general_mat_mul(scale, &query, &key.t(), 0.0, &mut shares);
     for mut row in shares.rows_mut() {
         let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        row.mapv_inplace(|x| libm::expf(x - greatest));
+        row.mapv_inplace(|x| elementary::exp(x - greatest));
         let sum = row.sum();
         row /= sum;
     }
@@ -273,14 +274,21 @@ impl Norm {
 }
 
 impl Activation {
-    fn apply(self, x: f32) -> f32 {
+    fn apply(self, states: &mut Array2<f32>) {
         match self {
-            Activation::Gelu => 0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2)),
-            Activation::GeluTanh => {
+            Activation::Gelu => states.mapv_inplace(|x| {
+                0.5 * x * (1.0 + elementary::erf(x * std::f32::consts::FRAC_1_SQRT_2))
+            }),
+            Activation::GeluTanh => states.mapv_inplace(|x| {
                 let inner = 0.797_884_6 * (x + 0.044_715 * x * x * x);
-                0.5 * x * (1.0 + libm::tanhf(inner))
-            }
-            Activation::Relu => x.max(0.0),
+                0.5 * x * (1.0 + elementary::tanh(inner))
+            }),
+            Activation::Relu => states.mapv_inplace(relu),
         }
     }
+}
+
+/// The greater of x and 0; unlike `max` it does not hide a NaN.
+pub(crate) fn relu(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
 }

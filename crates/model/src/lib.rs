@@ -3,6 +3,7 @@
 
 mod config;
 mod cross_encoder;
+mod elementary;
 mod embedder;
 mod encoder;
 mod error;
