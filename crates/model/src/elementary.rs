@@ -22,7 +22,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     (sum * rest * rest + rest + 1.0) * scale
 }
 
-/// The error function, to 3e-7 (Abramowitz and Stegun, 7.1.26).
+/// The error function, to 5e-7 (Abramowitz and Stegun, 7.1.26).
 pub(crate) fn erf(x: f32) -> f32 {
     let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
     let mut sum = 1.061_405_4;
@@ -47,7 +47,7 @@ mod tests {
             let x = step as f32 * 0.001;
             let wide = f64::from(x);
             assert!((f64::from(exp(x)) / wide.exp() - 1.0).abs() < 2.4e-7, "exp({x})");
-            assert!((f64::from(erf(x)) - libm::erf(wide)).abs() < 3e-7, "erf({x})");
+            assert!((f64::from(erf(x)) - libm::erf(wide)).abs() < 5e-7, "erf({x})");
             assert!((f64::from(tanh(x)) - wide.tanh()).abs() < 3e-7, "tanh({x})");
         }
     }
