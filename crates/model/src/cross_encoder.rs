@@ -151,7 +151,10 @@ impl CrossEncoder {
         let encoder = Encoder::load(&weights, &config)?;
         let cutter =
             Cutter::load(files.tokenizer, encoder.vocabulary(), encoder.tokens_max(), limits)?;
-        Ok(CrossEncoder { encoder, head, cutter, labels, batch_max: limits.batch_max })
+        let model = CrossEncoder { encoder, head, cutter, labels, batch_max: limits.batch_max };
+        // what does not go together shows now and not in the first response
+        model.classify(&[("a", "a")])?;
+        Ok(model)
     }
 
     /// What the classes stand for, in the order of [`classify`](Self::classify).

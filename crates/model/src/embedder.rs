@@ -46,7 +46,10 @@ impl Embedder {
         let encoder = Encoder::load(&weights, &config)?;
         let cutter =
             Cutter::load(files.tokenizer, encoder.vocabulary(), encoder.tokens_max(), limits)?;
-        Ok(Embedder { encoder, cutter, batch_max: limits.batch_max })
+        let embedder = Embedder { encoder, cutter, batch_max: limits.batch_max };
+        // what does not go together shows now and not in the first response
+        embedder.embed(&["a"])?;
+        Ok(embedder)
     }
 
     /// The vectors of some texts. Of a text longer than `tokens_max` pieces or

@@ -10,6 +10,7 @@ mod error;
 mod limits;
 mod pieces;
 mod similarity;
+mod sound;
 mod weights;
 
 pub use cross_encoder::{CrossEncoder, Label};
