@@ -170,7 +170,7 @@ impl CrossEncoder {
     /// cut at its end; the claim is always read whole.
     ///
     /// # Errors
-    /// When a claim does not fit; when a number that comes out is not finite;
+    /// When a claim does not fit or has over 32 times `tokens_max` bytes; when a number that comes out is not finite;
     /// when the tokenizer fails.
     pub fn classify(&self, pairs: &[(&str, &str)]) -> Result<Vec<Vec<f32>>, ModelError> {
         let mut answers = Vec::with_capacity(pairs.len());

@@ -130,6 +130,6 @@ pub(crate) fn of_each<'a>(
     texts.iter().scan(0, move |start, text| {
         let rows = *start..*start + text.ids.len();
         *start = rows.end;
-        Some(states.clone().slice_move(s![rows, ..]))
+        Some(states.slice_move(s![rows, ..]))
     })
 }

@@ -182,9 +182,9 @@ impl Layer {
             for head in 0..heads {
                 let part = s![text.clone(), head * width..(head + 1) * width];
                 attend(
-                    query.slice(part.clone()),
-                    key.slice(part.clone()),
-                    value.slice(part.clone()),
+                    query.slice(part),
+                    key.slice(part),
+                    value.slice(part),
                     context.slice_mut(part),
                 );
             }

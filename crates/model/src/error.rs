@@ -18,7 +18,7 @@ pub(crate) enum Fault {
     Tokenizer(String),
     Vocabulary { id: u32, rows: usize },
     Labels(String),
-    TooLong { tokens: usize, tokens_max: usize },
+    TooLong { tokens_max: usize, bytes_max: usize },
     NotFinite,
 }
 
@@ -47,7 +47,7 @@ impl ModelError {
         matches!(*self.0, Fault::Labels(_))
     }
 
-    /// Whether a claim has more pieces than the model reads.
+    /// Whether a claim is longer than what the model reads.
     #[must_use]
     pub fn is_too_long(&self) -> bool {
         matches!(*self.0, Fault::TooLong { .. })
@@ -93,9 +93,11 @@ impl fmt::Display for ModelError {
             Fault::Labels(problem) => {
                 write!(f, "{problem}: name the labels in the policy, in the order of the classes")
             }
-            Fault::TooLong { tokens, tokens_max } => {
-                write!(f, "the claim has {tokens} pieces: at most {tokens_max} fit")
-            }
+            Fault::TooLong { tokens_max, bytes_max } => write!(
+                f,
+                "the claim is too long to be read whole: {tokens_max} pieces fit, of {bytes_max} \
+                 bytes at most"
+            ),
             Fault::NotFinite => {
                 f.write_str("the model's answer is not finite: its weights may be damaged")
             }

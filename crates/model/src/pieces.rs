@@ -92,12 +92,9 @@ impl Cutter {
     pub(crate) fn cut_pair(&self, first: &str, second: &str) -> Result<Pieces, ModelError> {
         let room = self.room(true)?;
         let encoding = self.encode(second)?;
-        // a text of which not all was read may have had few pieces all the same
-        let bytes_max = self.bytes_max();
-        let tokens =
-            if second.len() > bytes_max { second.len() / PIECE_BYTES } else { encoding.len() };
-        if tokens > room {
-            return Err(Fault::TooLong { tokens, tokens_max: room }.into());
+        let tokens = encoding.len();
+        if tokens > room || second.len() > self.bytes_max() {
+            return Err(Fault::TooLong { tokens_max: room, bytes_max: self.bytes_max() }.into());
         }
         let mut passage = self.encode(first)?;
         shorten(&mut passage, room - tokens);

@@ -14,8 +14,8 @@ pub(crate) fn check(tokenizer: &Value) -> Result<(), &'static str> {
         let map = object.get("precompiled_charsmap");
         let named = object.get("type").and_then(Value::as_str) == Some("Precompiled");
         if named || map.is_some() {
-            let map = map.and_then(Value::as_str).and_then(base64);
-            if !map.is_some_and(|map| charsmap(&map).is_some()) {
+            let bytes = map.and_then(Value::as_str).and_then(base64);
+            if bytes.and_then(|bytes| charsmap(&bytes)).is_none() {
                 return Err("its `precompiled_charsmap` is damaged");
             }
         }
