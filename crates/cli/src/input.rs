@@ -102,7 +102,7 @@ pub(crate) fn scores(path: &Path) -> Result<HostScores, BadInput> {
     HostScores::parse(&text).map_err(|error| BadInput::file(path, error))
 }
 
-fn text(path: &Path, bytes_max: u64) -> Result<String, BadInput> {
+pub(crate) fn text(path: &Path, bytes_max: u64) -> Result<String, BadInput> {
     let mut bytes = Vec::new();
     let mut limited = open(path)?.take(bytes_max + 1);
     limited.read_to_end(&mut bytes).map_err(|error| BadInput::file(path, error))?;

@@ -1,9 +1,14 @@
 //! The `tidegate` program; see `tidegate --help`.
 
 mod args;
+mod curve;
+mod data;
+mod eval;
 mod flight;
+mod groups;
 mod input;
 mod json;
+mod judge;
 mod plot;
 mod replay;
 mod rules;
@@ -12,6 +17,7 @@ mod scorers;
 mod text;
 mod validate;
 mod view;
+mod whole_file;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -56,6 +62,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Eval(args) => eval::eval(&args),
         Command::Rules(args) => rules::rules(&args),
         Command::Schema => print(|out| {
             serde_json::to_writer_pretty(&mut *out, &Policy::schema())?;
