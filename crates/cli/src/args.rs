@@ -36,6 +36,13 @@ pub(crate) enum Command {
     /// it shares with the facts would tell alone. The score of an answer is the least of its claims'
     /// scores, 0 if a finding or a missing score halts it, and 1 if no claim was scored.
     Eval(Eval),
+    /// Find a limit, and the weights of a blend, that keep false halts rare
+    ///
+    /// The limit is learnt on parts of the data and measured on the others, and then learnt once more
+    /// on all. It is the k-th least score of a right answer, where k is the target times the number of
+    /// right answers plus one, rounded down: a limit that keeps to the target on new answers of the
+    /// same kind too. What is written is a policy of one check, with one limit.
+    Calibrate(Calibrate),
     /// List the text rules that ship with the program
     Rules(Rules),
     /// Print the JSON Schema of policies
@@ -130,7 +137,7 @@ pub(crate) struct Data {
     #[arg(long, value_name = "WORD")]
     pub(crate) wrong: Vec<String>,
     /// What the random draws of intervals and folds start from
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: u64,
     /// Draw the ROC curve and the scores into this SVG file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -144,6 +151,25 @@ pub(crate) struct Data {
 pub(crate) struct Eval {
     #[command(flatten)]
     pub(crate) data: Data,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Calibrate {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// The share of right answers that may be halted, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    pub(crate) false_halts: f64,
+    /// Learn to blend these scores: `facts`, `embed`, `nli`, `host`, `logprob.mean`, `logprob.min`,
+    /// `logprob.entropy`
+    #[arg(long, value_name = "SCORE,…", value_delimiter = ',')]
+    pub(crate) blend: Vec<String>,
+    /// Into how many parts the data are divided
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub(crate) folds: u32,
+    /// Write the policy with the limit to this file, not to stdout
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -47,7 +47,7 @@ pub(crate) struct Judged {
 
 #[derive(Clone, Copy)]
 pub(crate) struct JudgedClaim {
-    /// As the gate keeps it; 0 if there is none.
+    /// As its scorer gave it; 0 if there is none.
     pub(crate) score: f64,
     /// What the policy makes of it.
     pub(crate) does: OnFinding,
@@ -159,7 +159,8 @@ impl Judge {
             })
             .collect();
         let scores = claims.iter().filter_map(|claim| match claim.does {
-            OnFinding::Score => Some(claim.score),
+            // as the gate keeps it
+            OnFinding::Score => Some(Score::from_f64(claim.score).map_or(0.0, Score::to_f64)),
             OnFinding::Halt => Some(0.0),
             OnFinding::Allow => None,
         });
@@ -188,14 +189,15 @@ impl Judge {
         Ok(Judged { score, claims, is_halted, halted_at: halted_at.or(at_end), released })
     }
 
-    /// The score of a claim, as the gate keeps it, and what the policy makes of
-    /// it.
+    /// The score of a claim and what the policy makes of it.
     fn effect(&self, scored: &Result<Scored, ScoreError>) -> (f64, OnFinding) {
         let policy = &self.check.score;
-        match scored.as_ref().map(|scored| (Score::from_f64(scored.score), scored.finding())) {
-            Ok((Ok(score), finding)) => (score.to_f64(), policy.on_finding(finding)),
+        match scored {
+            Ok(scored) if Score::from_f64(scored.score).is_ok() => {
+                (scored.score, policy.on_finding(scored.finding()))
+            }
             // what is no score halts
-            Ok((Err(_), _)) => (0.0, OnFinding::Halt),
+            Ok(_) => (0.0, OnFinding::Halt),
             Err(error) => match policy.on_score_error(error) {
                 OnError::Halt => (0.0, OnFinding::Halt),
                 OnError::Allow => (0.0, OnFinding::Allow),

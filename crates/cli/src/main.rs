@@ -1,10 +1,12 @@
 //! The `tidegate` program; see `tidegate --help`.
 
 mod args;
+mod calibrate;
 mod curve;
 mod data;
 mod eval;
 mod flight;
+mod fragment;
 mod groups;
 mod input;
 mod json;
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Eval(args) => eval::eval(&args),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Rules(args) => rules::rules(&args),
         Command::Schema => print(|out| {
             serde_json::to_writer_pretty(&mut *out, &Policy::schema())?;

@@ -55,7 +55,7 @@ mod scorer;
 mod segmenter;
 pub mod stats;
 
-pub use blend::{Blend, BlendScorer};
+pub use blend::{Blend, BlendScorer, logit};
 pub use facts::{FACTS_BYTES_MAX, Facts, FactsError, FactsScorer};
 pub use host::{HostScores, HostScoresError};
 pub use logistic::Logistic;
