@@ -29,6 +29,20 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Read a policy and say what is wrong with it
     Validate(Validate),
+    /// Measure how well a policy tells right answers from wrong ones
+    ///
+    /// Each answer of the data goes whole through the gate. What is reported are the gate's own
+    /// halts, how well the scores tell answers apart, and what the length of an answer and the words
+    /// it shares with the facts would tell alone. The score of an answer is the least of its claims'
+    /// scores, 0 if a finding or a missing score halts it, and 1 if no claim was scored.
+    Eval(Eval),
+    /// Find a limit, and the weights of a blend, that keep false halts rare
+    ///
+    /// The limit is learnt on parts of the data and measured on the others, and then learnt once more
+    /// on all. It is the k-th least score of a right answer, where k is the target times the number of
+    /// right answers plus one, rounded down: a limit that keeps to the target on new answers of the
+    /// same kind too. What is written is a policy of one check, with one limit.
+    Calibrate(Calibrate),
     /// List the text rules that ship with the program
     Rules(Rules),
     /// Print the JSON Schema of policies
@@ -92,6 +106,70 @@ pub(crate) struct Validate {
     /// Text for people, or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+/// Labelled answers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Data {
+    /// The labelled answers: .jsonl, .ndjson or .csv with a line of names
+    #[arg(value_name = "DATA", value_hint = ValueHint::FilePath)]
+    pub(crate) data: PathBuf,
+    /// Which columns mean what, as in `facts=evidence,answer=claim`
+    ///
+    /// `facts`, a text or a list of texts; `answer`; `label`. Or `right` and `wrong`, two answers a
+    /// row. `group`: rows with the same word hang together; without it those do that share facts or
+    /// an answer. `tokens`, a list of texts, with `unsupported`, a list of true and false (an answer
+    /// is wrong if one is true and there is no `label`), and with `logprobs`, a list of numbers.
+    /// `host`: scores of another program, one for each claim or one for all.
+    #[arg(long, value_name = "KEY=NAME,…", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+    /// What is held to be true, for data without a column of facts: text or Markdown
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) facts: Option<PathBuf>,
+    /// The policy, with one halt check that scores claims; without it one that compares them with
+    /// the facts and holds every score to the default limits
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
+    /// A label for right answers, beside the known ones (`true`, `1`, `supports`, …)
+    #[arg(long, value_name = "WORD")]
+    pub(crate) right: Vec<String>,
+    /// A label for wrong answers, beside the known ones (`false`, `0`, `refutes`, …)
+    #[arg(long, value_name = "WORD")]
+    pub(crate) wrong: Vec<String>,
+    /// What the random draws of intervals and folds start from
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(crate) seed: u64,
+    /// Draw the ROC curve and the scores into this SVG file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) plot: Option<PathBuf>,
+    /// Text for people, or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Eval {
+    #[command(flatten)]
+    pub(crate) data: Data,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Calibrate {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// The share of right answers that may be halted, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    pub(crate) false_halts: f64,
+    /// Learn to blend these scores: `facts`, `embed`, `nli`, `host`, `logprob.mean`, `logprob.min`,
+    /// `logprob.entropy`
+    #[arg(long, value_name = "SCORE,…", value_delimiter = ',')]
+    pub(crate) blend: Vec<String>,
+    /// Into how many parts the data are divided
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub(crate) folds: u32,
+    /// Write the policy with the limit to this file, not to stdout
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -123,7 +123,7 @@ fn bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, BadInput> {
     Ok(bytes)
 }
 
-fn text(path: &Path, bytes_max: u64) -> Result<String, BadInput> {
+pub(crate) fn text(path: &Path, bytes_max: u64) -> Result<String, BadInput> {
     String::from_utf8(bytes(path, bytes_max)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         BadInput::file(path, format!("not UTF-8 at byte {at}"))

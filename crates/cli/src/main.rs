@@ -1,9 +1,16 @@
 //! The `tidegate` program; see `tidegate --help`.
 
 mod args;
+mod calibrate;
+mod curve;
+mod data;
+mod eval;
 mod flight;
+mod fragment;
+mod groups;
 mod input;
 mod json;
+mod judge;
 mod plot;
 mod replay;
 mod rules;
@@ -12,6 +19,7 @@ mod scorers;
 mod text;
 mod validate;
 mod view;
+mod whole_file;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -56,6 +64,8 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Eval(args) => eval::eval(&args),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Rules(args) => rules::rules(&args),
         Command::Schema => print(|out| {
             serde_json::to_writer_pretty(&mut *out, &Policy::schema())?;

@@ -19,12 +19,12 @@ pub(crate) struct Point {
 }
 
 const PANEL: (u32, u32) = (900, 300);
-const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);
-const GRID: RGBColor = RGBColor(0xd0, 0xd7, 0xde);
-const SCORE: RGBColor = RGBColor(0x0a, 0x5c, 0xb8);
-const MEAN: RGBColor = RGBColor(0x7a, 0x4f, 0xb5);
+pub(crate) const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);
+pub(crate) const GRID: RGBColor = RGBColor(0xd0, 0xd7, 0xde);
+pub(crate) const SCORE: RGBColor = RGBColor(0x0a, 0x5c, 0xb8);
+pub(crate) const MEAN: RGBColor = RGBColor(0x7a, 0x4f, 0xb5);
 const SOFT: RGBColor = RGBColor(0x8a, 0x61, 0x00);
-const HARD: RGBColor = RGBColor(0xb3, 0x1d, 0x28);
+pub(crate) const HARD: RGBColor = RGBColor(0xb3, 0x1d, 0x28);
 
 /// What each colour is on a dark page. Chosen so that each has a contrast of at
 /// least 4.5 to the page it is drawn on, the grid excepted.
@@ -58,7 +58,7 @@ pub(crate) fn draw(path: &Path, policy: &Policy, points: &[Point]) -> Drawn {
         }
         root.present()?;
     }
-    std::fs::write(path, for_light_and_dark(&svg))?;
+    std::fs::write(path, for_light_and_dark(&svg, "Scores of a run of tidegate"))?;
     Ok(())
 }
 
@@ -190,8 +190,9 @@ fn legend<'a>(
     Ok(())
 }
 
-/// Adds what makes the picture legible on a dark page as on a light one.
-fn for_light_and_dark(svg: &str) -> String {
+/// Adds what makes the picture legible on a dark page as on a light one, and a
+/// title for those who do not see it: plain text without markup.
+pub(crate) fn for_light_and_dark(svg: &str, title: &str) -> String {
     let mut rules = String::new();
     for (light, dark) in DARK {
         let RGBColor(r, g, b) = light;
@@ -204,7 +205,7 @@ fn for_light_and_dark(svg: &str) -> String {
     match svg.find('>') {
         Some(end) => {
             let (head, rest) = svg.split_at(end + 1);
-            format!("{head}\n<title>Scores of a run of tidegate</title>{style}{rest}")
+            format!("{head}\n<title>{title}</title>{style}{rest}")
         }
         None => svg.to_string(),
     }

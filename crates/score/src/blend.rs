@@ -25,6 +25,14 @@ pub struct BlendScorer {
 /// The logit of a score nearer to 0 or 1 would outweigh all others.
 const MARGIN: f64 = 1e-6;
 
+/// What a blend weighs of a score x: ln(x / (1 - x)), with the same bits on every
+/// target. A score nearer than 1e-6 to 0 or 1 counts as that far from it.
+#[must_use]
+pub fn logit(score: f64) -> f64 {
+    let score = score.clamp(MARGIN, 1.0 - MARGIN);
+    libm::log(score / (1.0 - score))
+}
+
 /// The scorer whose evidence is the blend's.
 const EVIDENCE: &str = "facts";
 
@@ -70,8 +78,7 @@ impl Scorer for BlendScorer {
                 let why = format!("`{name}` gave `{}`, which is no score", scored.score);
                 return Err(ScoreError::Failed(why));
             }
-            let score = scored.score.clamp(MARGIN, 1.0 - MARGIN);
-            sum += weight * libm::log(score / (1.0 - score));
+            sum += weight * logit(scored.score);
             if name == EVIDENCE {
                 evidence = scored.evidence;
             }

@@ -56,7 +56,7 @@ mod scorer;
 mod segmenter;
 pub mod stats;
 
-pub use blend::{Blend, BlendScorer};
+pub use blend::{Blend, BlendScorer, logit};
 pub use facts::{CLAIM_BYTES_MAX, FactsScorer, PASSAGES, feature_names, features};
 pub use host::{HostScores, HostScoresError};
 pub use logistic::Logistic;
