@@ -160,7 +160,8 @@ fn read(
     let mut judges: Vec<Judge> = judges.collect::<Result<_, _>>()?;
     let mut answers = Vec::new();
     let path = &args.data.data;
-    let data = data::read(&args.data, facts.is_some(), &mut |example| {
+    let needs_facts = judges.iter().any(Judge::needs_facts);
+    let data = data::read(&args.data, needs_facts, &mut |example| {
         let fault = |what| BadInput::file(path, format!("line {}: {what}", example.line));
         let mut claims: Vec<Claim> = Vec::new();
         for judge in &mut judges {

@@ -107,10 +107,11 @@ impl<T: fmt::Display> From<T> for RowFault {
 
 type Row = Map<String, Value>;
 
-/// Reads the data and hands out its examples, in order.
+/// Reads the data and hands out its examples, in order. Facts are read where a
+/// check needs them from the data, or a column is named for them.
 pub(crate) fn read(
     args: &args::Data,
-    has_facts: bool,
+    needs_facts: bool,
     on_example: &mut dyn FnMut(Example) -> Result<(), BadInput>,
 ) -> Result<Data, BadInput> {
     let path = &args.data;
@@ -128,7 +129,7 @@ pub(crate) fn read(
         path,
         columns,
         words: Words { right: &args.right, wrong: &args.wrong },
-        has_facts,
+        needs_facts,
         groups: Groups::default(),
         rows: 0,
         on_example,
@@ -154,7 +155,7 @@ struct Reading<'a> {
     path: &'a Path,
     columns: Columns,
     words: Words<'a>,
-    has_facts: bool,
+    needs_facts: bool,
     groups: Groups,
     rows: u64,
     on_example: &'a mut dyn FnMut(Example) -> Result<(), BadInput>,
@@ -232,7 +233,7 @@ impl Reading<'_> {
     /// The example of a row, or the two of a pair.
     fn examples(&mut self, line: u64, row: &Row) -> Result<Vec<Example>, RowFault> {
         let columns = &self.columns;
-        let facts = if self.has_facts && !columns.has("facts") {
+        let facts = if !self.needs_facts && !columns.has("facts") {
             None
         } else {
             let name = columns.name("facts");

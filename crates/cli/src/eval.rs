@@ -81,7 +81,8 @@ pub(crate) fn eval(args: &args::Eval) -> Result<Outcome, Failure> {
     let mut judge = Judge::new(&check, &models, args.facts.as_deref())?;
     let mut known = Known::default();
     let (mut answers, mut latencies) = (Vec::new(), Vec::new());
-    let data = data::read(args, args.facts.is_some(), &mut |example| {
+    let needs_facts = judge.needs_facts();
+    let data = data::read(args, needs_facts, &mut |example| {
         let judged = judge
             .judge(&example)
             .map_err(|what| BadInput::file(&args.data, format!("line {}: {what}", example.line)))?;

@@ -136,6 +136,12 @@ impl Judge {
         example.facts.as_ref().unwrap_or(&self.facts)
     }
 
+    /// Whether the data must have facts.
+    pub(crate) fn needs_facts(&self) -> bool {
+        let takes = |source| self.check.score.takes(source);
+        self.facts.is_empty() && [Source::Facts, Source::Embed, Source::Nli].into_iter().any(takes)
+    }
+
     /// # Errors
     /// What is wrong with the example's facts.
     pub(crate) fn judge(&mut self, example: &Example) -> Result<Judged, String> {
