@@ -64,7 +64,7 @@ pub struct ClaimEnd {
 /// White space between two claims belongs to the later one. The ends depend on
 /// the text alone, never on how it was cut into pushes. Some are known only
 /// when more text has come, at most `claim_bytes_max` of it: see
-/// [`Segmenter::settled`].
+/// [`Segmenter::unsettled`].
 #[derive(Clone, Debug)]
 pub struct Segmenter {
     claim_bytes_max: u64,
@@ -169,19 +169,20 @@ impl Segmenter {
         self.start
     }
 
-    /// How far the text is settled, in bytes from the start: no end that is
-    /// reported later lies before this place. It is the end of what was pushed,
-    /// or less while that ends in a place where more text must tell.
+    /// How many of the last bytes are not settled: an end that is reported later
+    /// may lie among them, but none before them. At most `claim_bytes_max`, and
+    /// mostly 0.
     #[must_use]
-    pub fn settled(&self) -> u64 {
+    pub fn unsettled(&self) -> u64 {
         let marked = if self.phase == Phase::None { self.at } else { self.mark.at };
         // if the claim is cut, it may be before the white space
-        match self.space.at.checked_sub(self.start) {
+        let settled = match self.space.at.checked_sub(self.start) {
             Some(bytes @ 1..) if bytes + WORD_BYTES_MAX + 4 > self.claim_bytes_max => {
                 marked.min(self.space.at)
             }
             _ => marked,
-        }
+        };
+        self.at - settled
     }
 
     /// Takes the next piece of text and reports the claims that end in it.
@@ -288,7 +289,7 @@ impl Segmenter {
             }
         } else {
             self.end_phase(on_end);
-            if self.spoke > self.start || self.lines.is_row() {
+            if self.spoke > self.start || (self.lines.is_row() && self.at > self.start) {
                 self.end(self.here(), false, on_end);
             }
         }

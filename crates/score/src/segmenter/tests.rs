@@ -7,14 +7,15 @@ fn claims(pieces: &[&str], claim_bytes_max: u64) -> Vec<(String, bool)> {
     let text = pieces.concat();
     let mut segmenter = Segmenter::new(claim_bytes_max);
     let mut ends = Vec::new();
+    let settled_of = |segmenter: &Segmenter| segmenter.at - segmenter.unsettled();
     for piece in pieces {
-        let (settled, before) = (segmenter.settled(), ends.len());
+        let (settled, before) = (settled_of(&segmenter), ends.len());
         segmenter.push(piece, &mut |end| ends.push(end));
         assert!(ends[before..].iter().all(|end| end.at >= settled), "{ends:?} < {settled}");
-        assert!(segmenter.settled() >= settled.max(segmenter.open_claim()));
+        assert!(settled_of(&segmenter) >= settled.max(segmenter.open_claim()));
         assert!(segmenter.at - segmenter.open_claim() <= claim_bytes_max.max(4));
     }
-    let settled = segmenter.settled();
+    let settled = settled_of(&segmenter);
     segmenter.finish(&mut |end| {
         assert!(end.at >= settled, "{end:?} < {settled}");
         ends.push(end);
@@ -303,6 +304,7 @@ fn a_claim_that_is_too_long_is_cut() {
     // where it would rather have ended
     check_at(50, "One two three four five; six", &["One two three four five; six"]);
     check_at(26, "One two three four five; six", &["One two three four five;", " six"]);
+    check_at(8, "| abcdef\n", &["| abcdef", "\n"]);
     check_at(8, "```\nlet it = be\n", &["code:```", "code:\nlet it", "code: = be", "\n"]);
 }
 
