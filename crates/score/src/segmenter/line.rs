@@ -43,16 +43,13 @@ enum State {
     Number(u32),
     /// `.` or `)` behind digits: a list item if white space follows.
     Numbered,
-    /// So many `#`: a heading if white space follows.
-    Hashes(u32),
     /// Backticks or tildes.
     Marks(Fence),
     /// Behind an opening fence, unless a later backtick shows that it is none.
     Info(Fence),
     /// None of the others.
     Prose,
-    /// A heading or a row of a table, one claim each.
-    Heading,
+    /// A row of a table.
     Row,
     /// In a fence: nothing but indentation; then so many of its marks; then
     /// nothing but white space; then none of these.
@@ -69,7 +66,7 @@ impl Lines {
 
     /// Whether the rest of the line cannot change what it is.
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.state, State::Prose | State::Heading | State::Row | State::Code)
+        matches!(self.state, State::Prose | State::Row | State::Code)
     }
 
     /// Whether the line is text in which claims end.
@@ -112,9 +109,7 @@ impl Lines {
                 self.column = self.column.saturating_add(1);
                 State::Numbered
             }
-            State::Hashes(count) if c == '#' && count < 6 => State::Hashes(count + 1),
-            State::Hashes(_) if c == ' ' || c == '\t' => State::Heading,
-            State::Bullet | State::Number(_) | State::Numbered | State::Hashes(_) => self.prose(),
+            State::Bullet | State::Number(_) | State::Numbered => self.prose(),
             State::Marks(fence) if c == fence.mark => {
                 State::Marks(Fence { count: fence.count.saturating_add(1), ..fence })
             }
@@ -177,7 +172,6 @@ impl Lines {
                 State::Marks(Fence { mark: c, count: 1, column_end, is_quoted })
             }
             '-' | '*' | '+' => State::Bullet,
-            '#' => State::Hashes(1),
             '|' => State::Row,
             c if c.is_ascii_digit() => State::Number(1),
             _ => return self.prose(),

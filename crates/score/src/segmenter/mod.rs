@@ -7,6 +7,9 @@ use word::{Stop, Word, is_closer, is_full_stop, is_stop};
 /// Of two clauses each has at least so many words, or they are one claim.
 const CLAUSE_WORDS_MIN: u64 = 4;
 
+/// Code between backticks that is longer, in bytes, is none: a backtick is stray.
+const CODE_BYTES_MAX: u64 = 256;
+
 /// A claim that is too long ends before white space if there was some within so
 /// many bytes, and else inside a word.
 const WORD_BYTES_MAX: u64 = 64;
@@ -29,8 +32,8 @@ pub struct ClaimEnd {
 /// a list item, a row of a table. Text is read as Markdown, of which plain text
 /// is a part.
 ///
-/// **A line ends a claim** that has a letter or digit. A heading (`# `) and a
-/// row of a table (it begins with `|`) are one claim each.
+/// **A line ends a claim** that has a letter or digit. A row of a table (it
+/// begins with `|`) is one claim, and a blank one if it has none.
 ///
 /// **A sentence** ends after one of `. ! ? …`, and any closing quotes,
 /// brackets, footnote numbers and emoji, when white space follows and then
@@ -44,7 +47,7 @@ pub struct ClaimEnd {
 ///   a sentence (`The`);
 /// - after a number that is the claim's first or second word (`1.`, `Step 1.`)
 ///   or comes before a month (`3. Mai`);
-/// - in code between backticks.
+/// - in code between backticks, of up to 256 bytes.
 ///
 /// The stops of other scripts (`。 ！ ？ । ۔ ؟ ። ։ ။ ។` and some more) end a
 /// sentence whatever follows.
@@ -84,10 +87,11 @@ pub struct Segmenter {
     case: Case,
     /// Brackets that are open in the sentence.
     depth: u32,
-    /// Backticks at the end of what came, and those that opened the code in
-    /// which it stands.
+    /// Backticks at the end of what came, those that opened the code in which it
+    /// stands, and where that code begins.
     ticks: u32,
     code: u32,
+    code_start: u64,
     /// Where the claim may end, if what follows agrees.
     mark: Mark,
     phase: Phase,
@@ -155,6 +159,7 @@ impl Segmenter {
             depth: 0,
             ticks: 0,
             code: 0,
+            code_start: 0,
             mark: Mark::default(),
             phase: Phase::None,
             space: Mark::default(),
@@ -187,7 +192,12 @@ impl Segmenter {
 
     /// Takes the next piece of text and reports the claims that end in it.
     pub fn push(&mut self, text: &str, on_end: &mut impl FnMut(ClaimEnd)) {
-        for c in text.chars() {
+        let mut chars = text.chars();
+        loop {
+            if self.is_inside_word() {
+                chars = self.take_letters(chars.as_str()).chars();
+            }
+            let Some(c) = chars.next() else { return };
             self.take(c, on_end);
         }
     }
@@ -206,12 +216,6 @@ impl Segmenter {
         while self.at + bytes - self.start > self.claim_bytes_max {
             self.cut(on_end);
         }
-        if c.is_ascii_alphanumeric() && self.is_inside_word() {
-            self.word.push_ascii(c as u8);
-            self.at += bytes;
-            self.spoke = self.at;
-            return;
-        }
         let after = self.at + bytes;
         if c == '\n' && self.is_after_return {
             // the second half of a line end
@@ -224,6 +228,9 @@ impl Segmenter {
             }
             if self.lines.is_prose() {
                 self.resolve(c, after, on_end);
+                if self.code > 0 && after - self.code_start > CODE_BYTES_MAX {
+                    self.code = 0;
+                }
                 if self.code == 0 {
                     self.find(c, after);
                 }
@@ -232,6 +239,22 @@ impl Segmenter {
         self.is_after_return = c == '\r';
         self.note(c, after);
         self.at = after;
+    }
+
+    /// Takes letters and digits of ASCII inside a word, and gives back the rest:
+    /// most of most texts, which need not be looked at one by one.
+    fn take_letters<'a>(&mut self, text: &'a str) -> &'a str {
+        let room = self.claim_bytes_max - (self.at - self.start);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric();
+        let count = text.bytes().take(room).take_while(is_letter).count();
+        let (letters, rest) = text.split_at_checked(count).unwrap_or(("", text));
+        if count > 0 {
+            self.word.extend(letters.as_bytes());
+            self.at += count as u64;
+            self.spoke = self.at;
+        }
+        rest
     }
 
     /// Whether a letter or digit goes on with a word, and does nothing else.
@@ -319,6 +342,7 @@ impl Segmenter {
         } else if self.ticks > 0 {
             if self.code == 0 {
                 self.code = self.ticks;
+                self.code_start = self.at;
             } else if self.code == self.ticks {
                 self.code = 0;
             }

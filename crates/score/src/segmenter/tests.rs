@@ -207,7 +207,7 @@ fn lines() {
     check("a\r\nb\rc", &["a", "\r\nb", "\rc"]);
     check("---\nTitle\n", &["---\nTitle", "\n"]);
     check("1. First. More\n2) Second", &["1. First.", " More", "\n2) Second"]);
-    check("# What? It! Is; so\nText. More", &["# What? It! Is; so", "\nText.", " More"]);
+    check("# What it is\nText. More", &["# What it is", "\nText.", " More"]);
     check("#1 is big. #2 is not.", &["#1 is big.", " #2 is not."]);
     check("> Quoted. More\n> so", &["> Quoted.", " More", "\n> so"]);
     check("It has 3,\nwhich", &["It has 3,", "\nwhich"]);
@@ -273,6 +273,9 @@ fn what_is_no_fence() {
     check("~~struck~~. B", &["~~struck~~.", " B"]);
     // an open backtick hides the stops of its line
     check("The ` char. Is\nan. Yes", &["The ` char. Is", "\nan.", " Yes"]);
+    // but no more of them than code would
+    let hidden = format!("The ` char. {}.", "No ".repeat(90));
+    check(&format!("{hidden} Yes. `No. No` "), &[&hidden, " Yes.", " `No. No` "]);
 }
 
 #[test]

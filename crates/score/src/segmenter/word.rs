@@ -18,27 +18,19 @@ impl Word {
         self.len == 0
     }
 
-    pub(super) fn push_ascii(&mut self, byte: u8) {
-        if self.len == 0 {
-            self.is_upper = byte.is_ascii_uppercase();
-        }
-        self.push_byte(byte);
-    }
-
     pub(super) fn push(&mut self, c: char) {
         if self.len == 0 {
             self.is_upper = c.is_uppercase();
         }
-        for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-            self.push_byte(byte);
-        }
+        self.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
 
-    fn push_byte(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.len) {
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        let room = self.bytes.iter_mut().skip(self.len);
+        for (slot, byte) in room.zip(bytes) {
             *slot = byte.to_ascii_lowercase();
         }
-        self.len = self.len.saturating_add(1);
+        self.len = self.len.saturating_add(bytes.len());
     }
 
     pub(super) fn clear(&mut self) {
@@ -171,17 +163,15 @@ pub(super) fn is_closer(c: char) -> bool {
     )
 }
 
-/// Abbreviations that something else always follows: English, German, French, Spanish, Italian.
+/// Abbreviations that something always follows, and no common first word of a
+/// sentence tells: English, German, French, Spanish, Italian.
 #[rustfmt::skip]
-const NEVER: [&str; 101] = [
-    "abb", "abs", "adm", "approx", "aprox", "av", "avda", "avv", "bd", "bspw", "bzw", "ca",
-    "capt", "cf", "cmdr", "col", "cpl", "cpt", "d.h", "dott", "dr", "dra", "drs", "e.g", "ej",
-    "env", "eq", "eqs", "evtl", "ex", "excl", "exkl", "fig", "figs", "geb", "gegr", "gen", "gest",
-    "ggf", "gov", "gral", "hon", "hr", "hrsg", "i.e", "incl", "ing", "inkl", "lic", "lt", "maj",
-    "messrs", "mgr", "mind", "mio", "mlle", "mme", "mr", "mrd", "mrs", "mt", "mx", "nr", "núm",
-    "o.ä", "p.ej", "p.ex", "pag", "pagg", "pres", "prof", "pág", "págs", "rag", "rep", "resp",
-    "rev", "s.o", "s.u", "sen", "sgt", "sig", "sigg", "sog", "sra", "srta", "ste", "tel", "u.a",
-    "u.u", "ud", "uds", "v.a", "vgl", "viz", "vol", "vols", "vs", "z.b", "z.t", "éd",
+const NEVER: [&str; 57] = [
+    "abb", "abs", "approx", "aprox", "bd", "bspw", "bzw", "ca", "cf", "d.h", "e.g", "ej", "eq",
+    "eqs", "evtl", "excl", "exkl", "fig", "figs", "geb", "gegr", "gest", "ggf", "hrsg", "i.e",
+    "incl", "inkl", "mio", "mrd", "nr", "núm", "o.ä", "p.ej", "p.ex", "pag", "pagg", "pág",
+    "págs", "resp", "s.o", "s.u", "sog", "tel", "u.a", "u.u", "ud", "uds", "v", "v.a", "vgl",
+    "viz", "vol", "vols", "vs", "z.b", "z.t", "éd",
 ];
 
 /// Abbreviations that end a sentence only before upper case or a quote.
@@ -198,11 +188,15 @@ const BEFORE_NUMERAL: [&str; 32] = [
     "oct", "op", "sec", "sep", "sept", "str",
 ];
 
-/// Abbreviations that mostly stand before or within names.
+/// Titles and other abbreviations that mostly stand before or within names.
 #[rustfmt::skip]
-const BEFORE_NAME: [&str; 25] = [
-    "assn", "ave", "b.sc", "blvd", "bros", "co", "corp", "dept", "dist", "esq", "hwy", "inc",
-    "intl", "jr", "ltd", "m.sc", "ms", "natl", "ph.d", "pp", "rd", "sq", "sr", "st", "univ",
+const BEFORE_NAME: [&str; 70] = [
+    "adm", "assn", "av", "avda", "ave", "avv", "b.sc", "blvd", "bros", "capt", "cmdr", "co",
+    "col", "corp", "cpl", "cpt", "dept", "dist", "dott", "dr", "dra", "drs", "esq", "ex",
+    "feat", "ft", "gen", "gov", "gral", "hon", "hr", "hwy", "inc", "ing", "intl", "jr", "lic",
+    "lt", "ltd", "m.sc", "maj", "messrs", "mgr", "mlle", "mme", "mr", "mrs", "ms", "mt", "mx",
+    "natl", "ph.d", "pp", "pres", "prof", "rag", "rd", "rep", "rev", "sen", "sgt", "sig",
+    "sigg", "sq", "sr", "sra", "srta", "st", "ste", "univ",
 ];
 
 /// Common first words of sentences.
