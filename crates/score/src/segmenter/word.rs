@@ -19,13 +19,17 @@ impl Word {
     }
 
     pub(super) fn push(&mut self, c: char) {
-        if self.len == 0 {
+        let is_first = self.len == 0;
+        self.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
+        if is_first {
             self.is_upper = c.is_uppercase();
         }
-        self.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
 
     pub(super) fn extend(&mut self, bytes: &[u8]) {
+        if self.len == 0 {
+            self.is_upper = bytes.first().is_some_and(u8::is_ascii_uppercase);
+        }
         let room = self.bytes.iter_mut().skip(self.len);
         for (slot, byte) in room.zip(bytes) {
             *slot = byte.to_ascii_lowercase();
@@ -51,7 +55,8 @@ impl Word {
         is_short(self.text(), 1)
     }
 
-    /// What a full stop behind this word, the claim's so manieth, can be.
+    /// What a full stop behind this word can be; `number` counts the claim's
+    /// words up to it.
     pub(super) fn stop(&self, number: u64) -> Option<Stop> {
         let text = self.text();
         if text.is_empty() {
