@@ -127,6 +127,7 @@ fn abbreviations() {
     );
     check("It was I. You", &["It was I.", " You"]);
     check("It isn't. Bye. It’s Paul's. Bye", &["It isn't.", " Bye.", " It’s Paul's.", " Bye"]);
+    check("See A B-c. Paris", &["See A B-c.", " Paris"]);
     check(
         "It runs 90 km/h. Paris is 5 m. It is",
         &["It runs 90 km/h.", " Paris is 5 m.", " It is"],
