@@ -40,7 +40,7 @@ IN_VENV = "TIDEGATE_PEERS_HALT_RULE"  # set to the program's path for the second
 
 
 def die(what):
-    print(f"run.py: {what}", file=sys.stderr)
+    print(f"{pathlib.Path(sys.argv[0]).name}: {what}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -79,16 +79,16 @@ def ensure_venv():
     return python
 
 
-def build_halt_rule():
-    note("building halt-rule")
-    out = attempt("build halt-rule with cargo",
-                  ["cargo", "build", "--release", "-p", "tidegate-bench", "--bin", "halt-rule",
+def build(package, program):
+    note(f"building {program}")
+    out = attempt(f"build {program} with cargo",
+                  ["cargo", "build", "--release", "-p", package, "--bin", program,
                    "--message-format=json-render-diagnostics"])
     for line in out.splitlines():
         message = json.loads(line)
-        if message.get("executable") and message["target"]["name"] == "halt-rule":
+        if message.get("executable") and message["target"]["name"] == program:
             return message["executable"]
-    die("could not build halt-rule: cargo named no executable")
+    die(f"could not build {program}: cargo named no executable")
 
 
 # ---- configurations and streams ----------------------------------------------
@@ -537,7 +537,7 @@ def main():
         die("could not install the peers: they need Python 3.11 or later")
     if IN_VENV not in os.environ:
         python = ensure_venv()
-        os.environ[IN_VENV] = build_halt_rule()
+        os.environ[IN_VENV] = build("tidegate-bench", "halt-rule")
         sys.stdout.flush()
         os.execv(python, [str(python), __file__, *sys.argv[1:]])
     load_peers()

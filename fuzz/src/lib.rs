@@ -1,5 +1,6 @@
 //! What every fuzz target checks.
 
+pub mod segmenter;
 pub mod text;
 
 use tidegate::{Driver, Format, Framing, Policy, Replay, StreamDriver};

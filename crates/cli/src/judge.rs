@@ -3,16 +3,15 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tidegate::{
     Channel, Checks, HaltCheck, MeasureKind, Mode, Models, OnError, OnFinding, Policy, Score,
     ScorePolicy, Source, TokenLogprob, Unit,
 };
-use tidegate_score::{
-    BlendScorer, Claim, FACTS_BYTES_MAX, Facts, FactsScorer, LogprobScorer, ScoreError, Scored,
-    Scorer,
-};
+use tidegate_ground::{Facts, FactsFormat};
+use tidegate_score::{BlendScorer, Claim, FactsScorer, LogprobScorer, ScoreError, Scored, Scorer};
 
 use crate::data::Example;
 use crate::input::{self, BadInput};
@@ -25,8 +24,9 @@ pub(crate) struct Judge {
     shadow: Checks,
     /// The check as it is.
     enforce: Checks,
-    /// What is held to be true where the data have no facts.
-    facts: Vec<String>,
+    /// What is held to be true where the data have no facts, and its passages.
+    facts: Arc<Facts>,
+    passages: Vec<String>,
     /// The scorer that was made last: rows with the same facts often stand
     /// together.
     made: Option<(Vec<String>, Shared)>,
@@ -93,14 +93,8 @@ impl Judge {
         models: &Models,
         facts: Option<&Path>,
     ) -> Result<Judge, BadInput> {
-        let facts = match facts {
-            Some(path) => {
-                // faults of the facts are told before the long work starts
-                input::facts(path)?;
-                vec![input::text(path, FACTS_BYTES_MAX as u64)?]
-            }
-            None => Vec::new(),
-        };
+        let facts = Arc::new(facts.map(input::facts).transpose()?.unwrap_or_default());
+        let passages = facts.passages().map(|passage| passage.text.to_string()).collect();
         let checks = |check: HaltCheck| {
             let policy = Policy { halt: vec![check], models: models.clone(), ..Policy::default() };
             Checks::new(&policy).map_err(|error| BadInput::Usage(error.to_string()))
@@ -127,13 +121,14 @@ impl Judge {
             shadow: checks(shadow)?,
             enforce: checks(enforce)?,
             facts,
+            passages,
             made: None,
         })
     }
 
     /// What an example's answer is held against.
     pub(crate) fn facts_of<'a>(&'a self, example: &'a Example) -> &'a [String] {
-        example.facts.as_ref().unwrap_or(&self.facts)
+        example.facts.as_ref().unwrap_or(&self.passages)
     }
 
     /// Whether the data must have facts.
@@ -214,6 +209,10 @@ impl Judge {
     fn scorer(&mut self, example: &Example) -> Result<Shared, String> {
         let facts = self.facts_of(example);
         let policy = &self.check.score;
+        let store = || match &example.facts {
+            None => Ok(self.facts.clone()),
+            Some(facts) => store(facts),
+        };
         if let Some((_, made)) = self.made.as_ref().filter(|(of, _)| of[..] == *facts) {
             return Ok(made.clone());
         }
@@ -221,12 +220,13 @@ impl Judge {
             Some(blend) => {
                 let mut scorer = BlendScorer::new(blend.blend());
                 for part in blend.weights.inputs() {
-                    let input = scorer_of(part.source, part.measure, facts, example, &self.models)?;
+                    let input =
+                        scorer_of(part.source, part.measure, &store, example, &self.models)?;
                     scorer.set_scorer(part.name, input);
                 }
                 Box::new(scorer)
             }
-            None => scorer_of(policy.from, policy.measure(), facts, example, &self.models)?,
+            None => scorer_of(policy.from, policy.measure(), &store, example, &self.models)?,
         };
         let made = Shared(Rc::new(RefCell::new(made)));
         // scores of the host belong to the row
@@ -241,15 +241,12 @@ impl Judge {
 fn scorer_of(
     source: Source,
     measure: MeasureKind,
-    facts: &[String],
+    store: &dyn Fn() -> Result<Arc<Facts>, String>,
     example: &Example,
     _models: &Models,
 ) -> Result<Box<dyn Scorer + Send>, String> {
     Ok(match source {
-        Source::Facts => {
-            let facts = Facts::parse(&facts.join("\n")).map_err(|error| error.to_string())?;
-            Box::new(FactsScorer::new(facts))
-        }
+        Source::Facts => Box::new(FactsScorer::new(store()?)),
         Source::Host => Box::new(Given { scores: example.host.clone(), next: 0 }),
         Source::Logprob => Box::new(LogprobScorer::new(measure.into())),
         Source::Embed | Source::Nli | Source::Blend => {
@@ -257,6 +254,19 @@ fn scorer_of(
             return Err(format!("this build has no scorer for `{source}`"));
         }
     })
+}
+
+/// The facts of a row.
+fn store(facts: &[String]) -> Result<Arc<Facts>, String> {
+    let mut store = Facts::new();
+    for text in facts {
+        match store.read(FactsFormat::Text, "", text.as_bytes()) {
+            // a line of dashes among facts is none
+            Err(error) if error.is_empty() && facts.len() > 1 => {}
+            read => drop(read.map_err(|error| error.to_string())?),
+        }
+    }
+    Ok(Arc::new(store))
 }
 
 /// The tokens of an answer, each with the space behind it; the answer whole if

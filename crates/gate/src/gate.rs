@@ -290,8 +290,8 @@ impl Gate {
         let bytes = text.len() as u64;
         let key = (choice, channel);
         if !self.ledger.watches(channel) {
-            let (claims, findings) = (Vec::new(), None);
-            self.apply(Input::Delta { choice, channel, bytes, claims, findings });
+            let (claims, unsettled, findings) = (Vec::new(), 0, None);
+            self.apply(Input::Delta { choice, channel, bytes, claims, unsettled, findings });
             self.follow(text);
             return &self.step;
         }
@@ -300,12 +300,13 @@ impl Gate {
             Some(entry) => entry,
             None => fresh.insert(self.new_text(channel)),
         };
-        let mut claims = Vec::new();
+        let (mut claims, mut unsettled) = (Vec::new(), 0);
         if let Some(segmenter) = &mut entry.segmenter {
             segmenter.push(text, &mut |end| claims.push(end));
+            unsettled = segmenter.unsettled();
         }
         let findings = entry.rules.as_mut().map(|rules| rules.push(text));
-        if self.apply(Input::Delta { choice, channel, bytes, claims, findings }) {
+        if self.apply(Input::Delta { choice, channel, bytes, claims, unsettled, findings }) {
             match fresh {
                 Some(mut entry) => {
                     entry.kept.push_str(text);
@@ -437,8 +438,8 @@ impl Gate {
             }
             let findings = entry.rules.as_mut().map(TextRules::finish);
             if !claims.is_empty() || findings.is_some() {
-                let (channel, bytes) = (*channel, 0);
-                self.apply(Input::Delta { choice, channel, bytes, claims, findings });
+                let (channel, bytes, unsettled) = (*channel, 0, 0);
+                self.apply(Input::Delta { choice, channel, bytes, claims, unsettled, findings });
                 self.follow("");
             }
         }

@@ -39,12 +39,14 @@ pub(crate) const STREAM: &str = "stream";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Input {
     /// So much text came, and with it these claims ended and text rules found
-    /// this, if there are any.
+    /// this, if there are any. In the last `unsettled` bytes of all text so far
+    /// a claim may end that is found later.
     Delta {
         choice: u32,
         channel: Channel,
         bytes: u64,
         claims: Vec<ClaimEnd>,
+        unsettled: u64,
         findings: Option<Findings>,
     },
     /// The answer to an [`Outcome::Ask`].
@@ -125,8 +127,9 @@ struct Choice {
 /// One channel of one choice.
 #[derive(Debug)]
 struct Lane {
-    /// Bytes that came.
+    /// Bytes that came, and how far it is known where claims end.
     total: u64,
+    settled: u64,
     /// Bytes that left.
     released: u64,
     /// Claims that were found, the blank ones not counted.
@@ -253,8 +256,9 @@ impl Ledger {
     /// changes nothing.
     pub(crate) fn apply(&mut self, input: Input, out: &mut Vec<Outcome>) -> bool {
         match input {
-            Input::Delta { choice, channel, bytes, claims, findings } => {
-                return self.delta((choice, channel), bytes, &claims, findings, out);
+            Input::Delta { choice, channel, bytes, claims, unsettled, findings } => {
+                let found = (&claims[..], unsettled);
+                return self.delta((choice, channel), bytes, found, findings, out);
             }
             Input::Score { choice, channel, check, claim, answer } => {
                 self.on_lane(choice, channel, out, |lane, checks, out| {
@@ -276,7 +280,7 @@ impl Ledger {
         &mut self,
         (number, channel): At,
         bytes: u64,
-        claims: &[ClaimEnd],
+        (claims, unsettled): (&[ClaimEnd], u64),
         findings: Option<Findings>,
         out: &mut Vec<Outcome>,
     ) -> bool {
@@ -321,6 +325,7 @@ impl Ledger {
         lane.refuse_overflow(&self.checks, (number, channel), self.limits.hold_bytes_max, out);
         // more than can be counted comes from no stream, only from a forged trace
         lane.total = lane.total.saturating_add(bytes);
+        lane.settled = lane.total.saturating_sub(unsettled).max(lane.settled);
         for claim in claims {
             lane.claim(&self.checks, (number, channel), *claim, out);
         }
@@ -429,12 +434,17 @@ impl Choice {
         let at_its_end = self.finished && bound == lane.total;
         let enforcing = || lane.watchers.iter().filter(|watcher| watcher.enforces(checks));
         let decided = |watcher: &Watcher| {
-            watcher.stuck.is_some() || watcher.bound(checks, lane.total) > bound || at_its_end
+            watcher.stuck.is_some()
+                || watcher.bound(checks, lane.total, lane.settled) > bound
+                || at_its_end
         };
         let rules = &lane.text;
         let is_decided = rules.stuck.is_some() || rules.cleared > bound || at_its_end;
         let of_check = enforcing().find_map(|watcher| {
-            watcher.stuck.as_ref().filter(|_| watcher.bound(checks, lane.total) == bound)
+            watcher
+                .stuck
+                .as_ref()
+                .filter(|_| watcher.bound(checks, lane.total, lane.settled) == bound)
         });
         let of_rule = rules.stuck.as_ref().filter(|_| rules.cleared == bound);
         if let Some(halted) = of_check.or(of_rule)
@@ -465,12 +475,12 @@ impl Lane {
         let watchers = watching.map(|(number, (_, rule))| Watcher::new(number, rule.clone()));
         let watchers = watchers.collect();
         let text = TextLane::new(is_decided);
-        Lane { total: 0, released: 0, claims: 0, claimed: 0, watchers, text }
+        Lane { total: 0, settled: 0, released: 0, claims: 0, claimed: 0, watchers, text }
     }
 
     fn bound(&self, checks: &[HaltCheck]) -> u64 {
         let enforcing = self.watchers.iter().filter(|watcher| watcher.enforces(checks));
-        let bounds = enforcing.map(|watcher| watcher.bound(checks, self.total));
+        let bounds = enforcing.map(|watcher| watcher.bound(checks, self.total, self.settled));
         bounds.min().unwrap_or(self.total).min(self.text.cleared).min(self.total)
     }
 
@@ -491,7 +501,7 @@ impl Lane {
             let is_shadow = check.mode == Mode::Shadow;
             let start = if is_shadow { watcher.cleared } else { bound };
             let held = self.total - start;
-            let holds = is_shadow || watcher.bound(checks, self.total) == bound;
+            let holds = is_shadow || watcher.bound(checks, self.total, self.settled) == bound;
             if held <= u64::from(hold_bytes_max) || !holds || watcher.stuck.is_some() {
                 continue;
             }
@@ -719,12 +729,15 @@ impl Watcher {
     }
 
     /// How far the check lets text go.
-    fn bound(&self, checks: &[HaltCheck], total: u64) -> u64 {
-        let holds = checks.get(self.check).is_none_or(|check| check.score.hold);
-        if holds || self.stuck.is_some() {
+    fn bound(&self, checks: &[HaltCheck], total: u64, settled: u64) -> u64 {
+        let Some(check) = checks.get(self.check) else { return self.cleared };
+        if check.score.hold || self.stuck.is_some() {
             return self.cleared;
         }
-        self.waiting.front().map_or(total, |waiting| waiting.end)
+        // a claim that is found later must find its text where a longer delta,
+        // in which it is found at once, would have left it
+        let open = if check.score.unit() == Unit::Claim { settled } else { total };
+        self.waiting.front().map_or(open, |waiting| waiting.end)
     }
 
     /// The number of the first token or claim that is not judged.

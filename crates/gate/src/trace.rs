@@ -45,6 +45,10 @@ pub enum Record {
         /// The claims that ended with it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         claims: Vec<ClaimRecord>,
+        /// In so many of the last bytes so far a claim may end that is found
+        /// later.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        unsettled: u64,
         /// What text rules found with it, if there are any on the channel.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<TextRecord>,
@@ -306,6 +310,10 @@ impl From<ClaimRecord> for ClaimEnd {
     }
 }
 
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
+}
+
 impl Record {
     /// The head of the trace of a run under this policy.
     #[must_use]
@@ -323,10 +331,10 @@ impl Record {
     pub(crate) fn of_input(input: &Input, names: &Names) -> Record {
         let name = |check: &usize| names.check(*check).to_string();
         match input.clone() {
-            Input::Delta { choice, channel, bytes, claims, findings } => {
+            Input::Delta { choice, channel, bytes, claims, unsettled, findings } => {
                 let claims = claims.into_iter().map(ClaimRecord::from).collect();
                 let text = findings.map(|findings| TextRecord::new(&findings, names));
-                Record::Delta { choice, channel, bytes, claims, text }
+                Record::Delta { choice, channel, bytes, claims, unsettled, text }
             }
             Input::Score { choice, channel, check, claim, answer } => {
                 Record::Score { choice, channel, check: name(&check), claim, score: answer }
@@ -381,10 +389,10 @@ impl Record {
             number.ok_or_else(|| format!("the policy has no running check `{name}`"))
         };
         Ok(Some(match self.clone() {
-            Record::Delta { choice, channel, bytes, claims, text } => {
+            Record::Delta { choice, channel, bytes, claims, unsettled, text } => {
                 let claims = claims.into_iter().map(ClaimEnd::from).collect();
                 let findings = text.map(|text| text.to_findings(names)).transpose()?;
-                Input::Delta { choice, channel, bytes, claims, findings }
+                Input::Delta { choice, channel, bytes, claims, unsettled, findings }
             }
             Record::Score { choice, channel, check, claim, score } => {
                 Input::Score { choice, channel, check: number(&check)?, claim, answer: score }

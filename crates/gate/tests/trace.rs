@@ -15,7 +15,7 @@ fn trace() -> Vec<String> {
     let mut gate = Gate::new(&policy).unwrap();
     gate.record();
     let mut trace = vec![Record::head(&policy)];
-    trace.extend_from_slice(gate.push(0, Channel::Content, "One. Two. ").records());
+    trace.extend_from_slice(gate.push(0, Channel::Content, "One. Two. T").records());
     for score in [0.9, 0.2] {
         let request = gate.next_request().unwrap();
         trace.extend_from_slice(gate.resolve(request.id, score).unwrap().records());
@@ -37,7 +37,7 @@ fn a_trace_says_what_came_and_what_was_decided() {
     assert_eq!(
         trace[1..],
         [
-            r#"{"record":"delta","choice":0,"channel":"content","bytes":10,"claims":[{"end":4},{"end":9}]}"#,
+            r#"{"record":"delta","choice":0,"channel":"content","bytes":11,"claims":[{"end":4},{"end":9}]}"#,
             r#"{"record":"score","choice":0,"channel":"content","check":"halt","claim":0,"score":900000000}"#,
             r#"{"record":"warn","choice":0,"channel":"content","check":"halt","index":0}"#,
             r#"{"record":"release","choice":0,"channel":"content","bytes":4}"#,
