@@ -143,8 +143,7 @@ fn text<'a>(json: &'a Value, field: &'static str) -> Result<Option<&'a str>, Mod
     }
 }
 
-/// A number from 1 to 2^24: a larger one is no size of any model, and no sum or
-/// product of two of them overflows.
+/// A number from 1 to 2^24: a larger one is no size of any model.
 fn count(json: &Value, field: &'static str) -> Result<usize, ModelError> {
     let value = json.get(field).ok_or_else(|| missing(field))?;
     let count = value.as_u64().filter(|count| (1..=1 << 24).contains(count));

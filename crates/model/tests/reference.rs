@@ -333,18 +333,5 @@ fn spans_are_bytes_and_special_tokens_are_not_taken_from_text() {
     check(" \n", &[]);
     check("Museum nïne ab", &["Museum", "nïne", "a", "b"]);
     check("東京 b", &["東", "京", "b"]);
-    check(
-        "[SEP] a",
-        &["[", "s", "e", "p", "]", "a"].map(|p| {
-            if p == "s" {
-                "S"
-            } else if p == "e" {
-                "E"
-            } else if p == "p" {
-                "P"
-            } else {
-                p
-            }
-        }),
-    );
+    check("[SEP] a", &["[", "S", "E", "P", "]", "a"]);
 }
