@@ -118,10 +118,10 @@ fn the_wrong_example_halts_at_the_wrong_claim() {
     assert_eq!(ran.stdout, RELEASED);
     for expected in [
         "halted by `facts`: choice 0, content, claim 3, bytes 124 to 177",
-        "why       hard_limit (0.2000 < 0.5)",
+        "why       hard_limit (0.3827 < 0.5)",
         "claim     The last ferry sails at 23:30, so there is no hurry.",
         "finding   contradicted\n",
-        "fact 1 says: The first ferry sails at 6:30 and the last ferry sails at 21:30; differs in: \
+        "fact 0 says: The first ferry sails at 6:30 and the last ferry sails at 21:30; differs in: \
             number 23:30",
         "withheld  58 bytes that had come, and all that follows",
     ] {
@@ -155,12 +155,12 @@ fn json_says_the_same_as_text() {
         (&halt["index"], &halt["start"], &halt["end"]),
         (&3.into(), &124.into(), &177.into())
     );
-    assert_eq!((&halt["value"], &halt["limit"]), (&0.2.into(), &0.5.into()));
+    assert_eq!((&halt["value"], &halt["limit"]), (&0.382749099.into(), &0.5.into()));
     assert_eq!(halt["finding"], "contradicted");
     assert_eq!(halt["evidence"]["finding"], "contradicted");
     assert_eq!(halt["evidence"]["mismatch"], "number");
     assert_eq!(halt["evidence"]["unmatched"][0], "23:30");
-    assert_eq!(halt["evidence"]["passage"], 1);
+    assert_eq!(halt["evidence"]["passage"], 0);
     let score = events.iter().find(|event| event["event"] == "score").unwrap();
     assert_eq!((&score["finding"], &score["index"]), (&"supported".into(), &0.into()));
     let end = events.last().unwrap();
@@ -180,11 +180,12 @@ fn a_trace_replays_and_a_changed_one_differs() {
 
     let written = fs::read_to_string(&trace).unwrap();
     assert!(!written.contains("ferry"), "a trace holds no text");
-    let scored = "\"score\":{\"score\":1000000000,\"finding\":\"supported\"}";
-    assert!(written.contains(scored), "{written}");
-    assert!(written.contains("\"finding\":\"contradicted\",\"value\":0.2"), "{written}");
-    let low = scored.replace("1000000000", "100000000");
-    let changed = scratch.file("changed.jsonl", &written.replacen(scored, &low, 1));
+    assert!(written.contains("\"finding\":\"contradicted\",\"value\":0.38"), "{written}");
+    let start = "\"score\":{\"score\":";
+    let (head, scored) = written.split_once(start).unwrap();
+    let (_, tail) = scored.split_once(',').unwrap();
+    assert!(tail.starts_with("\"finding\":\"supported\"}"), "{written}");
+    let changed = scratch.file("changed.jsonl", &format!("{head}{start}100000000,{tail}"));
     let ran = run(&["replay", &changed, "--format", "json"]);
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((ran.code, &report["same"]), (1, &Value::Bool(false)));
@@ -585,7 +586,7 @@ fn a_plot_has_the_scores_and_the_halt_for_light_and_dark() {
     let svg = fs::read_to_string(&plot).unwrap();
     for expected in [
         "<svg",
-        "halt: hard_limit (0.2000 &lt; 0.5)",
+        "halt: hard_limit (0.3827 &lt; 0.5)",
         "soft limit 0.7",
         "prefers-color-scheme: dark",
     ] {

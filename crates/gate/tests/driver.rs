@@ -85,7 +85,7 @@ fn claims_of_deferred_sources_are_handed_out_and_answered_in_any_order() {
     let mut driver = driver();
     let mut seen = Seen::default();
     push(&mut driver, "The museum opens at 9.", &mut seen);
-    push(&mut driver, " It closes at 5. Ti", &mut seen);
+    push(&mut driver, " It closes at five. Ti", &mut seen);
     // the facts answered at once; nothing leaves before all have
     assert_eq!((seen.text.as_str(), seen.decided.join(", ").as_str()), ("", "facts 0, facts 1"));
     let first = handed_out(&mut driver);
@@ -116,7 +116,7 @@ fn claims_of_deferred_sources_are_handed_out_and_answered_in_any_order() {
         driver.resolve(request.id, score(0.9), &mut |turn| seen.note(turn)).unwrap();
         assert!(!driver.awaits(request.id));
     }
-    assert_eq!(seen.text, "The museum opens at 9. It closes at 5. Tickets. ");
+    assert_eq!(seen.text, "The museum opens at 9. It closes at five. Tickets. ");
     assert_eq!(seen.decided.len(), 9, "{:?}", seen.decided);
     assert_eq!(seen.answered.len(), 9, "a turn for each answer: {:?}", seen.answered);
     // the first answer stood
@@ -129,7 +129,7 @@ fn claims_of_deferred_sources_are_handed_out_and_answered_in_any_order() {
 fn what_a_halt_makes_moot_is_taken_back() {
     let mut driver = driver();
     let mut seen = Seen::default();
-    push(&mut driver, "The museum opens at 9. It closes at 5. Tickets. ", &mut seen);
+    push(&mut driver, "The museum opens at 9. It closes at five. Tickets. ", &mut seen);
     let first = driver.next_request().unwrap();
     assert_eq!((&*first.check, first.index), ("model", 0));
     let blended = driver.next_request().unwrap();

@@ -528,7 +528,7 @@ fn a_second_answer_changes_nothing() {
     let score = ScorePolicy { at: Some(Unit::Claim), ..ScorePolicy::default() };
     let check = HaltCheck { score, ..HaltCheck::default() };
     let mut gate = Gate::new(&Policy { halt: vec![check], ..Policy::default() }).unwrap();
-    gate.push(0, Channel::Content, "One. Two. ");
+    gate.push(0, Channel::Content, "One. Two. Thr");
     assert!(gate.awaits(0) && gate.awaits(1) && !gate.awaits(2));
     let late = Answer::Error(ScoreError::Late);
     gate.resolve(1, late).unwrap();

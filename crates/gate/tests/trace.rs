@@ -229,7 +229,7 @@ fn a_changed_finding_is_a_difference() {
     let mut gate = Gate::new(&policy).unwrap();
     gate.record();
     let mut trace = vec![Record::head(&policy)];
-    trace.extend_from_slice(gate.push(0, Channel::Content, "One. ").records());
+    trace.extend_from_slice(gate.push(0, Channel::Content, "One. Two").records());
     let score = Score::from_f64(0.9);
     let answer = Answer::Number { score, finding: Some(Finding::Contradicted) };
     trace.extend_from_slice(gate.resolve(0, answer).unwrap().records());
