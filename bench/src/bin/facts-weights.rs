@@ -3,6 +3,8 @@
 //! ```text
 //! facts-weights            figures by cross-validation
 //! facts-weights --write    and writes the weights into crates/score
+//! facts-weights --model F  with the sentence model in folder F beside it, in a
+//!                          build with the feature `models`
 //! ```
 //!
 //! From `fever-symmetric/dev.jsonl` in `TIDEGATE_DATA` or `../shared/data`: claims,
@@ -30,6 +32,8 @@ const SEEDS: std::ops::Range<u64> = 1..6;
 const DECIMALS: usize = 4;
 
 struct Data {
+    /// Claims with their evidence.
+    texts: Vec<(String, String)>,
     rows: Vec<Vec<f64>>,
     labels: Vec<bool>,
     groups: Vec<usize>,
@@ -54,18 +58,47 @@ fn run() -> Result<(), String> {
     let data = read(&text)?;
     let groups = data.groups.iter().max().map_or(0, |last| last + 1);
     println!("{} rows in {groups} groups", data.rows.len());
+    validate("facts", &data, &|train| {
+        let fit = fit(&data, train)?;
+        Ok(Box::new(move |values: &[f64]| fit.predict(values)))
+    })?;
+    if let Some(folder) = after("--model") {
+        return with_model(&folder, data);
+    }
+    let fit = fit(&data, |_| true)?;
+    let text = rust(&fit);
+    if std::env::args().any(|arg| arg == "--write") {
+        let path = root.join("crates/score/src/facts/weights.rs");
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    } else {
+        println!("{text}");
+    }
+    Ok(())
+}
+
+type Predict = Box<dyn Fn(&[f64]) -> f64>;
+
+/// Cross-validates what is learned from the rows that are in, and prints.
+fn validate(
+    name: &str,
+    data: &Data,
+    learn: &dyn Fn(&dyn Fn(usize) -> bool) -> Result<Predict, String>,
+) -> Result<(), String> {
+    let groups = data.groups.iter().max().map_or(0, |last| last + 1);
     for seed in SEEDS {
         let parts = folds(groups, FOLDS, seed);
-        let part_of =
-            |row: usize| data.groups.get(row).and_then(|group| parts.get(*group)).copied();
+        let part_of = |row: usize| {
+            let group = data.groups.get(row)?;
+            parts.get(*group).copied()
+        };
         let mut samples = Vec::new();
         for part in 0..FOLDS {
-            let fit = fit(&data, |row| part_of(row) != Some(part))?;
+            let predict = learn(&|row| part_of(row) != Some(part))?;
             for (row, values) in data.rows.iter().enumerate() {
                 if part_of(row) != Some(part) {
                     continue;
                 }
-                let score = fit.predict(values);
+                let score = predict(values);
                 samples.push(Sample {
                     score,
                     is_right: data.labels.get(row).copied().unwrap_or_default(),
@@ -79,20 +112,86 @@ fn run() -> Result<(), String> {
         let percent = |share: Option<f64>| 100.0 * share.unwrap_or(f64::NAN);
         let (limit, _) = samples.limit_for(0.02).unwrap_or_default();
         println!(
-            "seed {seed}: AUC {:.3}, balanced accuracy at 0.5 {:.3}, recall at 2 % false halts {:.0} %",
+            "{name}, seed {seed}: AUC {:.3}, balanced accuracy at 0.5 {:.3}, recall at 2 % false \
+             halts {:.0} %",
             samples.auc().unwrap_or(f64::NAN),
             halted.balanced_accuracy().unwrap_or(f64::NAN),
             percent(samples.counts_at(limit).recall()),
         );
     }
-    let fit = fit(&data, |_| true)?;
-    let text = rust(&fit);
-    if std::env::args().any(|arg| arg == "--write") {
-        let path = root.join("crates/score/src/facts/weights.rs");
-        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-    } else {
-        println!("{text}");
+    Ok(())
+}
+
+/// The word behind a flag.
+fn after(flag: &str) -> Option<PathBuf> {
+    std::env::args_os().skip_while(|arg| arg != flag).nth(1).map(PathBuf::from)
+}
+
+#[cfg(not(feature = "models"))]
+fn with_model(_folder: &Path, _data: Data) -> Result<(), String> {
+    Err("this build has no sentence models: build with --features models".to_string())
+}
+
+/// Learns the weights of the embed scorer, and says what a blend of it and the
+/// facts scorer is worth when all is learned on the same rows.
+#[cfg(feature = "models")]
+fn with_model(folder: &Path, mut data: Data) -> Result<(), String> {
+    use std::sync::Arc;
+    use tidegate_ground::Facts;
+    use tidegate_model::{EmbedScorer, Embedder, ModelFiles, ModelLimits};
+    use tidegate_score::logit;
+
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let (config, tokenizer) = (read("config.json")?, read("tokenizer.json")?);
+    let weights = read("model.safetensors")?;
+    let files = ModelFiles { config: &config, tokenizer: &tokenizer, weights };
+    let embedder = Embedder::load(files, ModelLimits::default()).map_err(|e| e.to_string())?;
+    let embedder = Arc::new(embedder);
+    for ((claim, evidence), row) in data.texts.iter().zip(&mut data.rows) {
+        let facts = Facts::from_text(evidence).map_err(|error| error.to_string())?;
+        let mut scorer = EmbedScorer::new(Arc::new(facts), embedder.clone());
+        let compared = scorer.compare(claim).map_err(|error| error.to_string())?;
+        row.extend(compared.map_or([0.0; 3], |(_, numbers, _)| numbers));
     }
+    // the facts' features, then the model's three numbers
+    let facts_count = feature_names().len();
+    let part = |rows: &[Vec<f64>], is_model: bool| -> Vec<Vec<f64>> {
+        let cut = |row: &Vec<f64>| {
+            let (facts, model) = row.split_at(facts_count.min(row.len()));
+            if is_model { model.to_vec() } else { facts.to_vec() }
+        };
+        rows.iter().map(cut).collect()
+    };
+    let rows_of = |train: &dyn Fn(usize) -> bool| -> (Vec<Vec<f64>>, Vec<bool>) {
+        let all = data.rows.iter().zip(&data.labels).enumerate();
+        let rows = all.filter(|(row, _)| train(*row));
+        rows.map(|(_, (values, label))| (values.clone(), *label)).unzip()
+    };
+    let learn = |rows: &[Vec<f64>], labels: &[bool]| {
+        Logistic::fit(rows, labels, L2).ok_or_else(|| "the rows cannot be fitted".to_string())
+    };
+    validate("embed", &data, &|train| {
+        let (rows, labels) = rows_of(train);
+        let fit = learn(&part(&rows, true), &labels)?;
+        Ok(Box::new(move |values| fit.predict(values.get(facts_count..).unwrap_or_default())))
+    })?;
+    validate("blend of both", &data, &|train| {
+        let (rows, labels) = rows_of(train);
+        let facts = learn(&part(&rows, false), &labels)?;
+        let model = learn(&part(&rows, true), &labels)?;
+        let inputs = move |values: &[f64]| {
+            let (of_facts, of_model) = values.split_at(facts_count.min(values.len()));
+            vec![logit(facts.predict(of_facts)), logit(model.predict(of_model))]
+        };
+        let blended: Vec<Vec<f64>> = rows.iter().map(|row| inputs(row)).collect();
+        let blend = learn(&blended, &labels)?;
+        Ok(Box::new(move |values| blend.predict(&inputs(values))))
+    })?;
+    let fit = learn(&part(&data.rows, true), &data.labels)?;
+    println!("bias {:.DECIMALS$}, weights {:.DECIMALS$?}", fit.bias, fit.weights);
     Ok(())
 }
 
@@ -105,7 +204,8 @@ fn fit(data: &Data, is_in: impl Fn(usize) -> bool) -> Result<Logistic, String> {
 }
 
 fn read(text: &str) -> Result<Data, String> {
-    let mut data = Data { rows: Vec::new(), labels: Vec::new(), groups: Vec::new() };
+    let mut data =
+        Data { texts: Vec::new(), rows: Vec::new(), labels: Vec::new(), groups: Vec::new() };
     let mut texts: HashMap<String, usize> = HashMap::new();
     // the group that each group has become part of
     let mut parents: Vec<usize> = Vec::new();
@@ -123,6 +223,7 @@ fn read(text: &str) -> Result<Data, String> {
             "REFUTES" => false,
             other => return Err(format!("line {line}: `{other}` is no label")),
         });
+        data.texts.push((claim.to_string(), evidence.to_string()));
         data.rows.push(features(claim, &[evidence]));
         let mut group = |key: String| {
             *texts.entry(key).or_insert_with(|| {

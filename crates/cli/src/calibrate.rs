@@ -2,6 +2,7 @@
 //! halts rare.
 
 use std::io::{self, Write};
+use std::rc::Rc;
 
 use serde_json::json;
 use tidegate::{
@@ -16,6 +17,7 @@ use crate::data::{self, Data};
 use crate::eval::{figure, figures, shown};
 use crate::input::BadInput;
 use crate::judge::{Judge, check_of};
+use crate::models::Loaded;
 use crate::whole_file::WholeFile;
 use crate::{Failure, Outcome, curve, fragment};
 
@@ -69,7 +71,7 @@ pub(crate) fn calibrate(args: &args::Calibrate) -> Result<Outcome, Failure> {
     let (answers, data) = read(args, &inputs, &models)?;
     let found = find(args, &answers, &data)?;
 
-    let policy = policy(args, &check, models, &inputs, &found, &data);
+    let policy = policy(args, &check, models.models().clone(), &inputs, &found, &data);
     let text = format!("{}{}", comments(args, &found), fragment::toml(&policy));
     if let Some(plot) = plot {
         plot.write(&curve::draw(&found.pooled, found.limit)?)?;
@@ -153,7 +155,7 @@ fn weights(named: &[(String, f64)]) -> BlendWeights {
 fn read(
     args: &args::Calibrate,
     inputs: &[(String, HaltCheck)],
-    models: &Models,
+    models: &Rc<Loaded>,
 ) -> Result<(Vec<Answer>, Data), BadInput> {
     let facts = args.data.facts.as_deref();
     let judges = inputs.iter().map(|(_, check)| Judge::new(check, models, facts));

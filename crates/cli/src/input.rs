@@ -113,7 +113,7 @@ pub(crate) fn scores(path: &Path) -> Result<HostScores, BadInput> {
     HostScores::parse(&text).map_err(|error| BadInput::file(path, error))
 }
 
-fn bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, BadInput> {
+pub(crate) fn bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, BadInput> {
     let mut bytes = Vec::new();
     let mut limited = open(path)?.take(bytes_max + 1);
     limited.read_to_end(&mut bytes).map_err(|error| BadInput::file(path, error))?;

@@ -15,11 +15,12 @@ use tidegate_score::{BlendScorer, Claim, FactsScorer, LogprobScorer, ScoreError,
 
 use crate::data::Example;
 use crate::input::{self, BadInput};
+use crate::models::Loaded;
 
 /// Passes answers whole through the gate of one check.
 pub(crate) struct Judge {
     check: HaltCheck,
-    models: Models,
+    models: Rc<Loaded>,
     /// The check with no limit that halts, for the scores of all claims.
     shadow: Checks,
     /// The check as it is.
@@ -56,7 +57,7 @@ pub(crate) struct JudgedClaim {
 }
 
 /// A policy's one halt check that runs.
-pub(crate) fn check_of(path: Option<&Path>) -> Result<(HaltCheck, Models), BadInput> {
+pub(crate) fn check_of(path: Option<&Path>) -> Result<(HaltCheck, Rc<Loaded>), BadInput> {
     let Some(path) = path else {
         let score = ScorePolicy {
             from: Source::Facts,
@@ -65,7 +66,7 @@ pub(crate) fn check_of(path: Option<&Path>) -> Result<(HaltCheck, Models), BadIn
             ..ScorePolicy::default()
         };
         let check = HaltCheck { name: "facts".to_string(), score, ..HaltCheck::default() };
-        return Ok((check, Models::default()));
+        return Ok((check, Rc::new(Loaded::new(&Models::default(), Path::new("")))));
     };
     let (checks, _) = input::checks(path)?;
     let policy = checks.policy();
@@ -82,7 +83,10 @@ pub(crate) fn check_of(path: Option<&Path>) -> Result<(HaltCheck, Models), BadIn
             "the check `{}` scores tokens: say `at = \"claim\"`, labels are for answers",
             check.name
         )),
-        Some(check) => Ok((check.clone(), policy.models.clone())),
+        Some(check) => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            Ok((check.clone(), Rc::new(Loaded::new(&policy.models, folder))))
+        }
     }
 }
 
@@ -90,13 +94,14 @@ impl Judge {
     /// A judge by this check, whatever its mode, on its own.
     pub(crate) fn new(
         check: &HaltCheck,
-        models: &Models,
+        models: &Rc<Loaded>,
         facts: Option<&Path>,
     ) -> Result<Judge, BadInput> {
         let facts = Arc::new(facts.map(input::facts).transpose()?.unwrap_or_default());
         let passages = facts.passages().map(|passage| passage.text.to_string()).collect();
         let checks = |check: HaltCheck| {
-            let policy = Policy { halt: vec![check], models: models.clone(), ..Policy::default() };
+            let policy =
+                Policy { halt: vec![check], models: models.models().clone(), ..Policy::default() };
             Checks::new(&policy).map_err(|error| BadInput::Usage(error.to_string()))
         };
         let enforce = HaltCheck { mode: Mode::Enforce, ..check.clone() };
@@ -243,15 +248,14 @@ fn scorer_of(
     measure: MeasureKind,
     store: &dyn Fn() -> Result<Arc<Facts>, String>,
     example: &Example,
-    _models: &Models,
+    models: &Loaded,
 ) -> Result<Box<dyn Scorer + Send>, String> {
     Ok(match source {
         Source::Facts => Box::new(FactsScorer::new(store()?)),
         Source::Host => Box::new(Given { scores: example.host.clone(), next: 0 }),
         Source::Logprob => Box::new(LogprobScorer::new(measure.into())),
         Source::Embed | Source::Nli | Source::Blend => {
-            let source = source.as_str();
-            return Err(format!("this build has no scorer for `{source}`"));
+            models.scorer(source, store()?).map_err(|error| error.to_string())?
         }
     })
 }

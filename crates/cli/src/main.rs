@@ -11,6 +11,7 @@ mod groups;
 mod input;
 mod json;
 mod judge;
+mod models;
 mod plot;
 mod replay;
 mod rules;

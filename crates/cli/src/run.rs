@@ -17,6 +17,7 @@ use crate::args::{self, Format};
 use crate::flight::{self, Stopped};
 use crate::input::{self, BadInput};
 use crate::json::JsonView;
+use crate::models::Loaded;
 use crate::plot::{self, Point};
 use crate::scorers::{Column, Materials, SLOW, Slow, slow_scorers};
 use crate::text::TextView;
@@ -135,7 +136,8 @@ fn driver(
     let facts = args.facts.as_deref().map(input::facts).transpose()?.map(Arc::new);
     let folder = args.policy.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
     let (policy, facts) = (checks.policy(), facts.as_ref());
-    let slow = slow_scorers(&Materials { policy, folder, facts, scores })?;
+    let models = &Loaded::new(&policy.models, folder);
+    let slow = slow_scorers(&Materials { policy, models, facts, scores })?;
     for source in SLOW {
         driver.defer(source);
     }

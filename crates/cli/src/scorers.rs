@@ -1,7 +1,6 @@
 //! The scorers that are too slow to wait for.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use tidegate::{HaltCheck, MeasureKind, Mode, Policy, Source};
@@ -11,12 +10,12 @@ use tidegate_score::{
 };
 
 use crate::input::BadInput;
+use crate::models::Loaded;
 
 /// What scorers are made of.
 pub(crate) struct Materials<'a> {
     pub(crate) policy: &'a Policy,
-    /// The folder of the policy's file, from which paths in it count.
-    pub(crate) folder: &'a Path,
+    pub(crate) models: &'a Loaded,
     pub(crate) facts: Option<&'a Arc<Facts>>,
     pub(crate) scores: Option<&'a Column>,
 }
@@ -84,28 +83,11 @@ fn input(
         }
         Source::Host => Box::new(materials.scores.ok_or_else(|| lacking("--scores"))?.clone()),
         Source::Logprob => Box::new(LogprobScorer::new(measure.into())),
-        Source::Embed | Source::Nli | Source::Blend => return model(source, check, materials),
+        Source::Embed | Source::Nli | Source::Blend => {
+            let facts = materials.facts.ok_or_else(|| lacking("--facts"))?;
+            materials.models.scorer(source, facts.clone())?
+        }
     })
-}
-
-/// The scorer of a model, loaded from the folder that the policy names.
-fn model(
-    source: Source,
-    check: &HaltCheck,
-    materials: &Materials<'_>,
-) -> Result<Box<dyn Scorer + Send>, BadInput> {
-    let models = &materials.policy.models;
-    let path = match source {
-        Source::Embed => models.embed.as_ref().map(|model| &model.path),
-        _ => models.nli.as_ref().map(|model| &model.path),
-    };
-    let folder = path.map(|path| materials.folder.join(path)).unwrap_or_default();
-    let (name, source) = (&check.name, source.as_str());
-    Err(BadInput::Usage(format!(
-        "the check `{name}` takes its scores from `{source}`, the model in {}: this build has no \
-         sentence models; build with --features models",
-        folder.display()
-    )))
 }
 
 /// A column of scores that several scorers can share, and that can be asked, at

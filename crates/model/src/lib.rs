@@ -9,6 +9,7 @@ mod encoder;
 mod error;
 mod limits;
 mod pieces;
+mod scorers;
 mod similarity;
 mod sound;
 mod weights;
@@ -17,6 +18,7 @@ pub use cross_encoder::{CrossEncoder, Label};
 pub use embedder::{Embedder, Embedding};
 pub use error::ModelError;
 pub use limits::ModelLimits;
+pub use scorers::{EmbedScorer, NliScorer};
 pub use similarity::{Alignment, alignment, similarity};
 
 /// The files of a model, as they were read.
