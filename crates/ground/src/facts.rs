@@ -316,7 +316,8 @@ impl Facts {
     }
 
     /// The `top` passages that speak most to a claim, best first: by BM25 (k1 = 1.2,
-    /// b = 0.75) over the stems of words, of the passage and of its headings. What
+    /// b = 0.75) over the stems of words, of the passage and of its headings; a word of
+    /// the claim counts as often as it is there. What
     /// shares no word with the claim is not found.
     #[must_use]
     pub fn search(&self, claim: &str, top: usize) -> Vec<Hit> {

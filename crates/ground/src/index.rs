@@ -12,7 +12,8 @@ const B: f64 = 0.75;
 
 /// Which passages have which stems.
 ///
-/// The rank of a passage d for a query q, over the distinct stems t of q, is
+/// The rank of a passage d for a query q, over the stems t of q, each as often as
+/// it occurs there, is
 ///
 /// Σ idf(t) · tf(t, d) · (k1 + 1) / (tf(t, d) + k1 · (1 − b + b · |d| / avg|d|)),
 ///
@@ -30,6 +31,8 @@ pub(crate) struct Index {
     pub(crate) total: u64,
     /// How many passages there are.
     pub(crate) live: u32,
+    /// No passage is shorter.
+    pub(crate) shortest: u32,
 }
 
 /// Where a stem occurs.
@@ -87,6 +90,7 @@ impl Index {
         }
         // a passage without stems is there all the same
         let length = length.max(1);
+        self.shortest = if self.lengths.is_empty() { length } else { self.shortest.min(length) };
         self.lengths.push(length);
         self.total += u64::from(length);
         self.live += 1;
@@ -143,11 +147,18 @@ impl Index {
         if top == 0 || self.live == 0 {
             return Vec::new();
         }
+        let average = self.total as f64 / f64::from(self.live);
+        let weight_of = |length: u32| K1 * (1.0 - B + B * f64::from(length) / average);
+        let weight_min = weight_of(self.shortest);
         let mut cursors: Vec<Cursor<'_>> = stems
-            .keys()
-            .filter_map(|stem| self.stems.get(*self.numbers.get(stem)? as usize))
-            .filter(|postings| postings.live > 0)
-            .map(|postings| Cursor::new(postings, self.idf(postings.live)))
+            .iter()
+            .filter_map(|(stem, count)| {
+                Some((self.stems.get(*self.numbers.get(stem)? as usize)?, count))
+            })
+            .filter(|(postings, _)| postings.live > 0)
+            .map(|(postings, count)| {
+                Cursor::new(postings, f64::from(*count) * self.idf(postings.live), weight_min)
+            })
             .collect();
         cursors.sort_by_key(|cursor| cursor.most);
         // how much the cursors up to here can add together
@@ -157,7 +168,6 @@ impl Index {
             sum += cursor.most;
             reach.push(sum);
         }
-        let average = self.total as f64 / f64::from(self.live);
         let mut best: BinaryHeap<Ranked> = BinaryHeap::with_capacity(top + 1);
         let mut bar = 0;
         // the first cursor that can lift a passage over the bar with those before it
@@ -166,7 +176,7 @@ impl Index {
             let next = cursors.iter().skip(first).filter_map(Cursor::passage).min();
             let Some(passage) = next else { break };
             let length = self.lengths.get(passage as usize).copied().unwrap_or_default();
-            let weight = K1 * (1.0 - B + B * f64::from(length) / average);
+            let weight = weight_of(length);
             let mut score = 0;
             for cursor in cursors.iter_mut().skip(first) {
                 if cursor.passage() == Some(passage) {
@@ -225,10 +235,9 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn new(postings: &'a Postings, idf: f64) -> Cursor<'a> {
-        // a passage of length 0 would give the most
+    fn new(postings: &'a Postings, idf: f64, weight_min: f64) -> Cursor<'a> {
         let count = f64::from(postings.count_max);
-        let most = idf * count * (K1 + 1.0) / (count + K1 * (1.0 - B));
+        let most = idf * count * (K1 + 1.0) / (count + weight_min);
         Cursor { postings, at: 0, idf, most: fixed(most) + 1 }
     }
 

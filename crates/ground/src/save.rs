@@ -143,6 +143,8 @@ impl Facts {
                 facts.index.total += u64::from(*length);
             }
         }
+        let lengths = facts.index.lengths.iter().copied().filter(|length| *length > 0);
+        facts.index.shortest = lengths.min().unwrap_or(0);
         facts.index.live = count as u32;
         Ok(facts)
     }

@@ -11,9 +11,7 @@ fn brute_force(passages: &[(PassageId, String)], claim: &str, top: usize) -> Vec
     let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_string).collect() };
     let all = passages.len() as f64;
     let average = passages.iter().map(|(_, text)| words(text).len()).sum::<usize>() as f64 / all;
-    let mut query = words(claim);
-    query.sort();
-    query.dedup();
+    let query = words(claim);
     let mut hits = Vec::new();
     for (id, text) in passages {
         let have = words(text);
@@ -124,14 +122,14 @@ fn a_store_of_thousands_is_searched_as_by_brute_force() {
     };
     let mut facts = Facts::new();
     let mut passages = Vec::new();
-    for _ in 0..3000 {
+    for _ in 0..1200 {
         let length = 3 + next(20);
         let words: Vec<&str> =
             (0..length).map(|_| words[next(words.len()).min(next(words.len()))]).collect();
         let text = words.join(" ");
         passages.push((facts.add("s", "", &text).unwrap(), text));
     }
-    for at in (0..3000).rev().filter(|at| at % 3 != 0).collect::<Vec<_>>() {
+    for at in (0..1200).rev().filter(|at| at % 3 != 0).collect::<Vec<_>>() {
         let (id, _) = passages.remove(at);
         assert!(facts.delete(id));
     }
