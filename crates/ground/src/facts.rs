@@ -374,7 +374,8 @@ fn plain(text: &str, bytes_max: usize) -> Vec<Draft> {
     for (line, content) in (1..).zip(text.lines()) {
         let content = content.trim();
         // a line that is full, or goes on in lowercase, was broken to fit
-        let is_broken = full || content.starts_with(char::is_lowercase);
+        let is_over = paragraph.ends_with(['.', '!', '?', ':', '…', '。', '！', '？']);
+        let is_broken = !is_over && (full || content.starts_with(char::is_lowercase));
         full = content.chars().count() >= FULL_LINE_CHARS;
         if content.is_empty() || begins_item(content) || !is_broken {
             say(&mut paragraph, first);
