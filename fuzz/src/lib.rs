@@ -1,7 +1,7 @@
 //! What every fuzz target checks.
 
-pub mod segmenter;
 pub mod facts;
+pub mod segmenter;
 pub mod text;
 
 use tidegate::{Driver, Format, Framing, Policy, Replay, StreamDriver};

@@ -76,13 +76,15 @@ fn run() -> Result<(), String> {
     Ok(())
 }
 
+/// Which rows are learned from.
+type Training<'a> = &'a dyn Fn(usize) -> bool;
 type Predict = Box<dyn Fn(&[f64]) -> f64>;
 
 /// Cross-validates what is learned from the rows that are in, and prints.
 fn validate(
     name: &str,
     data: &Data,
-    learn: &dyn Fn(&dyn Fn(usize) -> bool) -> Result<Predict, String>,
+    learn: &dyn Fn(Training<'_>) -> Result<Predict, String>,
 ) -> Result<(), String> {
     let groups = data.groups.iter().max().map_or(0, |last| last + 1);
     for seed in SEEDS {

@@ -36,7 +36,7 @@ const READINGS_MAX: usize = 1024;
 /// (numbers with units, dates, one of a closed set of alternatives, antonyms);
 /// whether just one of them is negated; and how near to each other the words
 /// stand. The features are those of [`feature_names`]; the score is the
-/// logistic function of their weighted sum, learned as [`weights`] says: an
+/// logistic function of their weighted sum, learned as `docs/scoring.md` says: an
 /// estimate of the probability that the claim is borne out.
 ///
 /// | finding | when |
