@@ -43,6 +43,11 @@ pub(crate) enum Command {
     /// right answers plus one, rounded down: a limit that keeps to the target on new answers of the
     /// same kind too. What is written is a policy of one check, with one limit.
     Calibrate(Calibrate),
+    /// Keep facts in one file, or look into it
+    ///
+    /// Lists the sources of the facts and how many passages each has, after what was added and
+    /// deleted.
+    Facts(Facts),
     /// List the text rules that ship with the program
     Rules(Rules),
     /// Print the JSON Schema of policies
@@ -65,7 +70,7 @@ pub(crate) struct Run {
     /// answer with the facts
     #[arg(long, short, value_name = "FILE", required_unless_present = "facts", value_hint = ValueHint::FilePath)]
     pub(crate) policy: Option<PathBuf>,
-    /// What is held to be true, for checks that score by `facts`: text or Markdown
+    /// What is held to be true, for checks that score by it: .txt, .md, .csv, .jsonl or .facts
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) facts: Option<PathBuf>,
     /// A column of scores, one number a line, for checks that score by `host`
@@ -170,6 +175,25 @@ pub(crate) struct Calibrate {
     /// Write the policy with the limit to this file, not to stdout
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Facts {
+    /// The facts: a .facts file, made if facts are added; or .txt, .md, .csv, .jsonl to look into
+    #[arg(value_name = "STORE", value_hint = ValueHint::FilePath)]
+    pub(crate) store: PathBuf,
+    /// Add the passages of this file; what it had added before goes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) add: Vec<PathBuf>,
+    /// Delete the passages of this source, before anything is added
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) delete: Vec<String>,
+    /// Show the passages nearest to this claim, best first
+    #[arg(long, value_name = "CLAIM")]
+    pub(crate) find: Option<String>,
+    /// Text for people, or JSON Lines for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, clap::Args)]

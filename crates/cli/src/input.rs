@@ -94,18 +94,23 @@ pub(crate) fn checks(path: &Path) -> Result<(Checks, Vec<Notice>), BadInput> {
 }
 
 pub(crate) fn facts(path: &Path) -> Result<Facts, BadInput> {
-    let limits = FactsLimits::default();
+    let mut facts = Facts::with_limits(FactsLimits::default());
+    add_facts(&mut facts, path)?;
+    Ok(facts)
+}
+
+/// Reads facts into a store, by the file's extension.
+pub(crate) fn add_facts(facts: &mut Facts, path: &Path) -> Result<(), BadInput> {
     let format = path.extension().and_then(|extension| extension.to_str());
     let format = format.map_or(Some(FactsFormat::Text), FactsFormat::from_extension);
     let format = format.ok_or_else(|| {
         let known = "`.txt`, `.md`, `.csv`, `.jsonl` or `.facts`";
         BadInput::file(path, format!("not a name of facts: expected {known}"))
     })?;
-    let bytes = bytes(path, limits.bytes_max)?;
-    let mut facts = Facts::with_limits(limits);
+    let bytes = bytes(path, FactsLimits::default().bytes_max)?;
     let name = path.display().to_string();
     facts.read(format, &name, &bytes).map_err(|error| BadInput::file(path, error))?;
-    Ok(facts)
+    Ok(())
 }
 
 pub(crate) fn scores(path: &Path) -> Result<HostScores, BadInput> {

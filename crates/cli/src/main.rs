@@ -5,6 +5,7 @@ mod calibrate;
 mod curve;
 mod data;
 mod eval;
+mod facts;
 mod flight;
 mod fragment;
 mod groups;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         Command::Validate(args) => validate::validate(&args),
         Command::Eval(args) => eval::eval(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
+        Command::Facts(args) => facts::facts(&args),
         Command::Rules(args) => rules::rules(&args),
         Command::Schema => print(|out| {
             serde_json::to_writer_pretty(&mut *out, &Policy::schema())?;

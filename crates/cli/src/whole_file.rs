@@ -25,7 +25,7 @@ impl WholeFile {
         Ok(WholeFile { path: path.to_path_buf(), beside })
     }
 
-    pub(crate) fn write(self, text: &str) -> Result<(), BadInput> {
+    pub(crate) fn write(self, text: impl AsRef<[u8]>) -> Result<(), BadInput> {
         let written = std::fs::write(&self.beside, text)
             .and_then(|()| std::fs::rename(&self.beside, &self.path));
         written.map_err(|error| BadInput::file(&self.path, error))
