@@ -106,6 +106,7 @@ fn validate(
                     is_right: data.labels.get(row).copied().unwrap_or_default(),
                     is_halted: score < 0.5,
                     group: data.groups.get(row).copied().unwrap_or_default(),
+                    part,
                 });
             }
         }

@@ -2,12 +2,11 @@
 //! halts rare.
 
 use std::io::{self, Write};
-use std::rc::Rc;
 
 use serde_json::json;
 use tidegate::{
-    BlendPolicy, BlendWeights, Calibration, HaltCheck, Mode, Models, OnFinding, Policy, Score,
-    ScorePolicy, Source, Unit,
+    BlendPolicy, BlendWeights, Calibration, HaltCheck, Mode, OnFinding, Policy, Score, ScorePolicy,
+    Source, Unit,
 };
 use tidegate_score::stats::{Intervals, RESAMPLES, Sample, Samples, folds};
 use tidegate_score::{Logistic, logit};
@@ -16,8 +15,7 @@ use crate::args::{self, Format};
 use crate::data::{self, Data};
 use crate::eval::{figure, figures, shown};
 use crate::input::BadInput;
-use crate::judge::{Judge, check_of};
-use crate::models::Loaded;
+use crate::judge::{Judge, Subject};
 use crate::whole_file::WholeFile;
 use crate::{Failure, Outcome, curve, fragment};
 
@@ -64,14 +62,23 @@ pub(crate) fn calibrate(args: &args::Calibrate) -> Result<Outcome, Failure> {
             format!("`--false-halts` is `{}`: expected a share from 0 to 1", args.false_halts);
         return Err(BadInput::Usage(what).into());
     }
+    for written in args.output.iter().chain(&args.data.plot) {
+        let is_data = written
+            .canonicalize()
+            .is_ok_and(|path| args.data.data.canonicalize().is_ok_and(|data| data == path));
+        if is_data {
+            let what = "these are the data: they would be overwritten";
+            return Err(BadInput::file(written, what).into());
+        }
+    }
     let output = args.output.as_deref().map(WholeFile::new).transpose()?;
     let plot = args.data.plot.as_deref().map(WholeFile::new).transpose()?;
-    let (check, models) = check_of(args.data.policy.as_deref())?;
-    let inputs = inputs(&check, &args.blend)?;
-    let (answers, data) = read(args, &inputs, &models)?;
+    let subject = Subject::new(args.data.policy.as_deref())?;
+    let inputs = inputs(&subject.check, &args.blend)?;
+    let (answers, data) = read(args, &inputs, &subject)?;
     let found = find(args, &answers, &data)?;
 
-    let policy = policy(args, &check, models.models().clone(), &inputs, &found, &data);
+    let policy = policy(args, &subject, &inputs, &found, &data);
     let text = format!("{}{}", comments(args, &found), fragment::toml(&policy));
     if let Some(plot) = plot {
         plot.write(&curve::draw(&found.pooled, found.limit)?)?;
@@ -155,10 +162,10 @@ fn weights(named: &[(String, f64)]) -> BlendWeights {
 fn read(
     args: &args::Calibrate,
     inputs: &[(String, HaltCheck)],
-    models: &Rc<Loaded>,
+    subject: &Subject,
 ) -> Result<(Vec<Answer>, Data), BadInput> {
     let facts = args.data.facts.as_deref();
-    let judges = inputs.iter().map(|(_, check)| Judge::new(check, models, facts));
+    let judges = inputs.iter().map(|(_, check)| Judge::new(check, subject, facts));
     let mut judges: Vec<Judge> = judges.collect::<Result<_, _>>()?;
     let mut answers = Vec::new();
     let path = &args.data.data;
@@ -237,7 +244,10 @@ fn find(args: &args::Calibrate, answers: &[Answer], data: &Data) -> Result<Found
             let what = "a part of the data has answers of one kind: give fewer `--folds`";
             BadInput::file(path, what)
         })?;
-        pooled.extend(test.iter().map(|answer| model.sample(answer, limit)));
+        // weights differ from part to part, and the scores with them
+        let comparable = if has_blend { part } else { 0 };
+        let sample = |answer: &&Answer| Sample { part: comparable, ..model.sample(answer, limit) };
+        pooled.extend(test.iter().map(sample));
     }
     let all: Vec<&Answer> = answers.iter().collect();
     let (model, limit, is_told) =
@@ -300,14 +310,14 @@ impl Model {
             is_right: answer.is_right,
             is_halted: is_halted || least < limit,
             group: answer.group,
+            part: 0,
         }
     }
 }
 
 fn policy(
     args: &args::Calibrate,
-    check: &HaltCheck,
-    models: Models,
+    subject: &Subject,
     inputs: &[(String, HaltCheck)],
     found: &Found,
     data: &Data,
@@ -327,6 +337,7 @@ fn policy(
         false_halts: figure(counts.false_halts()),
         recall: figure(counts.recall()),
     };
+    let check = &subject.check;
     let mut score = check.score.clone();
     if let Model::Blend(blend) = &found.model {
         let names = inputs.iter().map(|(name, _)| name.clone());
@@ -347,7 +358,8 @@ fn policy(
         calibration: Some(calibration),
         ..check.clone()
     };
-    Policy { halt: vec![check], models, ..Policy::default() }
+    let models = subject.models.seen_from(args.output.as_deref());
+    Policy { halt: vec![check], models, limits: subject.limits, ..Policy::default() }
 }
 
 fn comments(args: &args::Calibrate, found: &Found) -> String {

@@ -1,7 +1,7 @@
 //! Labelled answers, read row by row from JSON Lines or CSV.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -195,6 +195,10 @@ impl Reading<'_> {
         let mut reader =
             csv::ReaderBuilder::new().buffer_capacity(AHEAD_BYTES_MAX as usize).from_reader(meter);
         let head = reader.headers().map_err(|error| self.csv_fault(&error, 1))?.clone();
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = head.iter().find(|name| !seen.insert(*name)) {
+            return Err(self.fault(1, format!("there are two columns `{twice}`")));
+        }
         let mut record = csv::StringRecord::new();
         loop {
             budget.set(ROW_BYTES_MAX + AHEAD_BYTES_MAX);

@@ -9,7 +9,7 @@ use tidegate_score::stats::{Counts, Interval, Intervals, RESAMPLES, Sample, Samp
 use crate::args::{self, Format};
 use crate::data::{self, Data, Example};
 use crate::input::BadInput;
-use crate::judge::{Judge, Judged, check_of};
+use crate::judge::{Judge, Judged, Subject};
 use crate::whole_file::WholeFile;
 use crate::{Failure, Outcome, curve};
 
@@ -77,8 +77,8 @@ struct Marks {
 pub(crate) fn eval(args: &args::Eval) -> Result<Outcome, Failure> {
     let args = &args.data;
     let plot = args.plot.as_deref().map(WholeFile::new).transpose()?;
-    let (check, models) = check_of(args.policy.as_deref())?;
-    let mut judge = Judge::new(&check, &models, args.facts.as_deref())?;
+    let subject = Subject::new(args.policy.as_deref())?;
+    let mut judge = Judge::new(&subject.check, &subject, args.facts.as_deref())?;
     let mut known = Known::default();
     let (mut answers, mut latencies) = (Vec::new(), Vec::new());
     let needs_facts = judge.needs_facts();
@@ -112,7 +112,7 @@ pub(crate) fn eval(args: &args::Eval) -> Result<Outcome, Failure> {
         latencies,
         marks: (!marks.is_empty()).then(|| Marks::new(&marks)),
         data,
-        check,
+        check: subject.check,
     };
     if let Some(plot) = plot {
         plot.write(&curve::draw(&report.samples, report.check.hard_limit)?)?;
@@ -131,6 +131,7 @@ fn samples(answers: &[Answer], groups: &[usize], number: fn(&Answer) -> f64) -> 
         is_right: answer.is_right,
         is_halted: answer.is_halted,
         group: *group,
+        part: 0,
     };
     Samples::new(answers.iter().zip(groups).map(sample).collect())
 }

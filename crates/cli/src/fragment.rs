@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
-use tidegate::Policy;
+use tidegate::{Limits, Policy};
 
-/// The halt checks of a policy and their models, for a file of their own.
+/// The halt checks of a policy, their models and its limits, for a file of their own.
 pub(crate) fn toml(policy: &Policy) -> String {
     let mut text = format!("version = {}\n", policy.version);
     for check in &policy.halt {
@@ -16,6 +16,12 @@ pub(crate) fn toml(policy: &Policy) -> String {
     }
     if let Ok(Value::Object(models)) = serde_json::to_value(&policy.models) {
         table(&mut text, "models", &models);
+    }
+    if policy.limits != Limits::default()
+        && let Ok(Value::Object(limits)) = serde_json::to_value(policy.limits)
+    {
+        text.push_str("\n[limits]\n");
+        table(&mut text, "limits", &limits);
     }
     text
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tidegate::{
-    Channel, Checks, HaltCheck, MeasureKind, Mode, Models, OnError, OnFinding, Policy, Score,
-    ScorePolicy, Source, TokenLogprob, Unit,
+    Channel, Checks, HaltCheck, Limits, MeasureKind, Mode, Models, OnError, OnFinding, Policy,
+    Score, ScorePolicy, Source, TokenLogprob, Unit,
 };
 use tidegate_ground::{Facts, FactsFormat};
 use tidegate_score::{BlendScorer, Claim, FactsScorer, LogprobScorer, ScoreError, Scored, Scorer};
@@ -56,36 +56,46 @@ pub(crate) struct JudgedClaim {
     pub(crate) micros: f64,
 }
 
-/// A policy's one halt check that runs.
-pub(crate) fn check_of(path: Option<&Path>) -> Result<(HaltCheck, Rc<Loaded>), BadInput> {
-    let Some(path) = path else {
-        let score = ScorePolicy {
-            from: Source::Facts,
-            // data with answers that the facts do not speak to are to be measured
-            on_unsupported: Some(OnFinding::Score),
-            ..ScorePolicy::default()
+/// What is measured: a policy's one halt check that runs, and what it needs.
+pub(crate) struct Subject {
+    pub(crate) check: HaltCheck,
+    pub(crate) limits: Limits,
+    pub(crate) models: Rc<Loaded>,
+}
+
+impl Subject {
+    pub(crate) fn new(path: Option<&Path>) -> Result<Subject, BadInput> {
+        let Some(path) = path else {
+            let score = ScorePolicy {
+                from: Source::Facts,
+                // data with answers that the facts do not speak to are to be measured
+                on_unsupported: Some(OnFinding::Score),
+                ..ScorePolicy::default()
+            };
+            let check = HaltCheck { name: "facts".to_string(), score, ..HaltCheck::default() };
+            let models = Rc::new(Loaded::new(&Models::default(), Path::new("")));
+            return Ok(Subject { check, limits: Limits::default(), models });
         };
-        let check = HaltCheck { name: "facts".to_string(), score, ..HaltCheck::default() };
-        return Ok((check, Rc::new(Loaded::new(&Models::default(), Path::new("")))));
-    };
-    let (checks, _) = input::checks(path)?;
-    let policy = checks.policy();
-    let mut running = policy.halt.iter().filter(|check| check.mode != Mode::Off);
-    let (check, others) = (running.next(), running.count());
-    let fault = |what: String| Err(BadInput::file(path, what));
-    match check {
-        None => fault("no halt check runs: there is nothing to measure".to_string()),
-        Some(_) if others > 0 => fault(format!(
-            "{} halt checks run, and one is measured: switch the others off",
-            others + 1
-        )),
-        Some(check) if check.score.unit() == Unit::Token => fault(format!(
-            "the check `{}` scores tokens: say `at = \"claim\"`, labels are for answers",
-            check.name
-        )),
-        Some(check) => {
-            let folder = path.parent().unwrap_or(Path::new(""));
-            Ok((check.clone(), Rc::new(Loaded::new(&policy.models, folder))))
+        let (checks, _) = input::checks(path)?;
+        let policy = checks.policy();
+        let mut running = policy.halt.iter().filter(|check| check.mode != Mode::Off);
+        let (check, others) = (running.next(), running.count());
+        let fault = |what: String| Err(BadInput::file(path, what));
+        match check {
+            None => fault("no halt check runs: there is nothing to measure".to_string()),
+            Some(_) if others > 0 => fault(format!(
+                "{} halt checks run, and one is measured: switch the others off",
+                others + 1
+            )),
+            Some(check) if check.score.unit() == Unit::Token => fault(format!(
+                "the check `{}` scores tokens: say `at = \"claim\"`, labels are for answers",
+                check.name
+            )),
+            Some(check) => {
+                let folder = path.parent().unwrap_or(Path::new(""));
+                let models = Rc::new(Loaded::new(&policy.models, folder));
+                Ok(Subject { check: check.clone(), limits: policy.limits, models })
+            }
         }
     }
 }
@@ -94,14 +104,19 @@ impl Judge {
     /// A judge by this check, whatever its mode, on its own.
     pub(crate) fn new(
         check: &HaltCheck,
-        models: &Rc<Loaded>,
+        subject: &Subject,
         facts: Option<&Path>,
     ) -> Result<Judge, BadInput> {
+        for source in [Source::Embed, Source::Nli] {
+            if check.score.takes(source) {
+                subject.models.runs(source)?;
+            }
+        }
         let facts = Arc::new(facts.map(input::facts).transpose()?.unwrap_or_default());
         let passages = facts.passages().map(|passage| passage.text.to_string()).collect();
         let checks = |check: HaltCheck| {
-            let policy =
-                Policy { halt: vec![check], models: models.models().clone(), ..Policy::default() };
+            let (limits, models) = (subject.limits, subject.models.models().clone());
+            let policy = Policy { halt: vec![check], models, limits, ..Policy::default() };
             Checks::new(&policy).map_err(|error| BadInput::Usage(error.to_string()))
         };
         let enforce = HaltCheck { mode: Mode::Enforce, ..check.clone() };
@@ -122,7 +137,7 @@ impl Judge {
         };
         Ok(Judge {
             check: check.clone(),
-            models: models.clone(),
+            models: subject.models.clone(),
             shadow: checks(shadow)?,
             enforce: checks(enforce)?,
             facts,

@@ -44,6 +44,23 @@ impl Loaded {
         &self.models
     }
 
+    /// The models for a policy in this file, if it is one, and else for one in the
+    /// same folder: where it is in another, their paths are made whole.
+    pub(crate) fn seen_from(&self, file: Option<&Path>) -> Models {
+        let mut models = self.models.clone();
+        let folder = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let here = folder(&self.folder.join("x"));
+        let there = file.map_or_else(|| here.clone(), folder);
+        if here.parent() == there.parent() {
+            return models;
+        }
+        let paths = models.embed.iter_mut().map(|model| &mut model.path);
+        for path in paths.chain(models.nli.iter_mut().map(|model| &mut model.path)) {
+            *path = folder(&self.folder.join(&*path)).display().to_string();
+        }
+        models
+    }
+
     /// Where the source's model is, as far as the policy says.
     fn path(&self, source: Source) -> PathBuf {
         let path = match source {
@@ -53,6 +70,19 @@ impl Loaded {
         path.map(|path| self.folder.join(path)).unwrap_or_default()
     }
 
+    /// Whether this build has what runs the source's model.
+    pub(crate) fn runs(&self, source: Source) -> Result<(), BadInput> {
+        if cfg!(feature = "models") || !matches!(source, Source::Embed | Source::Nli) {
+            return Ok(());
+        }
+        Err(BadInput::Usage(format!(
+            "scores are taken from `{}`, the model in {}: this build has no sentence models; build \
+             with --features models",
+            source.as_str(),
+            self.path(source).display()
+        )))
+    }
+
     /// The scorer of `embed` or `nli` with these facts.
     #[cfg(not(feature = "models"))]
     pub(crate) fn scorer(
@@ -60,12 +90,8 @@ impl Loaded {
         source: Source,
         _facts: Arc<Facts>,
     ) -> Result<Box<dyn Scorer + Send>, BadInput> {
-        Err(BadInput::Usage(format!(
-            "scores are taken from `{}`, the model in {}: this build has no sentence models; build \
-             with --features models",
-            source.as_str(),
-            self.path(source).display()
-        )))
+        self.runs(source)?;
+        Err(BadInput::Usage(format!("`{}` has no model", source.as_str())))
     }
 
     /// The scorer of `embed` or `nli` with these facts.

@@ -211,3 +211,63 @@ fn data_of_others_are_calibrated_on() {
     let interval = &report["false_halts"];
     assert!(interval["low"].as_f64().unwrap() <= 0.05, "{interval}");
 }
+
+#[test]
+fn the_data_are_not_overwritten() {
+    let scratch = Scratch::new("calibrate-over");
+    let text = rows(20);
+    let data = scratch.file("d.jsonl", &text);
+    let policy = scratch.file("p.toml", HOST);
+    let folder = std::path::Path::new(&data).parent().unwrap();
+    let other = folder.join("..").join(folder.file_name().unwrap()).join("d.jsonl");
+    for (flag, path) in [("-o", data.as_str()), ("-o", other.to_str().unwrap()), ("--plot", &data)]
+    {
+        let flags = ["--false-halts", "0.1", "-p", &policy, "--columns", "host=host", flag, path];
+        let ran = run(&[&["calibrate", &data], &flags[..]].concat());
+        assert_eq!((ran.code, &*ran.stdout), (2, ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains("these are the data"), "{}", ran.stderr);
+        assert_eq!(fs::read_to_string(&data).unwrap(), text);
+    }
+}
+
+/// The limits of the policy hold for what is measured and for what is written.
+#[test]
+fn limits_are_the_policys() {
+    let scratch = Scratch::new("calibrate-limits");
+    let row = |n: u32, right: bool| {
+        let score = f64::from(n) / if right { 100.0 } else { 200.0 };
+        // a claim of 16 bytes and another one of the rest
+        let answer = format!("seventeen letters {right} {n}");
+        format!("{{\"answer\": \"{answer}\", \"label\": {right}, \"host\": [{score}, 1]}}\n")
+    };
+    let text: String = (1..=20).map(|n| row(n, true) + &row(n, false)).collect();
+    let data = scratch.file("d.jsonl", text);
+    let policy = scratch.file("p.toml", format!("{HOST}\n[limits]\nclaim_bytes_max = 16\n"));
+    let out = scratch.path("out.toml");
+    let flags = ["-p", &policy, "--columns", "host=host", "--false-halts", "0.2", "-o", &out];
+    json(&[&[data.as_str()], &flags[..]].concat());
+    let found = Policy::parse(&fs::read_to_string(&out).unwrap(), Format::Toml).unwrap();
+    assert_eq!(found.limits.claim_bytes_max, 16);
+    let eval = run(&["eval", &data, "-p", &out, "--columns", "host=host", "--format", "json"]);
+    let eval: Value = serde_json::from_str(&eval.stdout).unwrap();
+    assert!(eval["latency_us"]["claims"].as_u64().unwrap() > 40, "{eval}");
+}
+
+/// A model's path counts from the folder of the policy it stands in.
+#[test]
+fn paths_of_models_follow_the_policy() {
+    let scratch = Scratch::new("calibrate-paths");
+    let data = scratch.file("d.jsonl", rows(20));
+    let models = "[models.embed]\npath = \"minilm\"\n";
+    let policy = scratch.file("p.toml", format!("{HOST}\n{models}"));
+    let inner = scratch.path("inner");
+    fs::create_dir(&inner).unwrap();
+    let path_in = |out: &str| {
+        let flags = ["-p", &policy, "--columns", "host=host", "--false-halts", "0.2", "-o", out];
+        json(&[&[data.as_str()], &flags[..]].concat());
+        let found = Policy::parse(&fs::read_to_string(out).unwrap(), Format::Toml).unwrap();
+        found.models.embed.unwrap().path
+    };
+    assert_eq!(path_in(&scratch.path("out.toml")), "minilm");
+    assert_eq!(path_in(&format!("{inner}/out.toml")), scratch.path("minilm"));
+}

@@ -300,7 +300,7 @@ fn bad_input_is_named_with_its_line() {
     policy("[[halt]]\nhard_limit = 2\n", "hard_limit");
     policy(
         "[[halt]]\nscore = { from = \"embed\" }\n[models.embed]\npath = \"x\"\n",
-        "line 1: this build has no scorer for `embed`",
+        "this build has no sentence models; build with --features models",
     );
 }
 
@@ -320,4 +320,13 @@ fn data_of_others_are_read_whole() {
     // nothing in the claim alone gives its label away
     let length = report["baselines"]["length"]["auc"].as_f64().unwrap();
     assert!(length < 0.55, "{length}");
+}
+
+#[test]
+fn two_columns_of_one_name_are_named() {
+    let scratch = Scratch::new("eval-twice");
+    let data = scratch.file("d.csv", "facts,answer,facts,label\na b,a,c d,1\n");
+    let ran = run(&["eval", &data]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("line 1: there are two columns `facts`"), "{}", ran.stderr);
 }

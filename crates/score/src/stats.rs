@@ -13,6 +13,9 @@ pub struct Sample {
     pub is_halted: bool,
     /// Samples of one group hang together and are drawn together.
     pub group: usize,
+    /// Only scores of one part can be compared: those of parts of a
+    /// cross-validation come from other weights each. 0 if all can.
+    pub part: usize,
 }
 
 /// Samples in the order of their scores.
@@ -142,7 +145,7 @@ impl Samples {
 
     /// The area under the ROC curve: the chance that of a right and a wrong
     /// answer the right one has the higher score, a tie counting half (Mann and
-    /// Whitney). None if there are no right or no wrong answers.
+    /// Whitney). Pairs are of one part. None if there is no pair.
     #[must_use]
     pub fn auc(&self) -> Option<f64> {
         self.auc_of(|_| 1)
@@ -239,18 +242,22 @@ impl Samples {
     }
 
     fn auc_of(&self, times: impl Fn(&Sample) -> u64) -> Option<f64> {
-        let (mut right, mut wrong, mut doubled) = (0u128, 0u128, 0u128);
-        for tie in self.sorted.chunk_by(|a, b| a.score == b.score) {
-            let (mut right_here, mut wrong_here) = (0u128, 0u128);
-            for sample in tie {
-                let kind = if sample.is_right { &mut right_here } else { &mut wrong_here };
-                *kind += u128::from(times(sample));
+        let parts = self.sorted.iter().map(|sample| sample.part + 1).max()?;
+        let (mut pairs, mut doubled) = (0u128, 0u128);
+        for part in 0..parts {
+            let (mut right, mut wrong) = (0u128, 0u128);
+            for tie in self.sorted.chunk_by(|a, b| a.score == b.score) {
+                let (mut right_here, mut wrong_here) = (0u128, 0u128);
+                for sample in tie.iter().filter(|sample| sample.part == part) {
+                    let kind = if sample.is_right { &mut right_here } else { &mut wrong_here };
+                    *kind += u128::from(times(sample));
+                }
+                doubled += right_here * (2 * wrong + wrong_here);
+                right += right_here;
+                wrong += wrong_here;
             }
-            doubled += right_here * (2 * wrong + wrong_here);
-            right += right_here;
-            wrong += wrong_here;
+            pairs += right * wrong;
         }
-        let pairs = right * wrong;
         (pairs > 0).then(|| doubled as f64 / (2.0 * pairs as f64))
     }
 
@@ -317,6 +324,7 @@ mod tests {
             is_right: *is_right,
             is_halted: *score < 0.5,
             group,
+            part: 0,
         };
         Samples::new(rows.iter().enumerate().map(sample).collect())
     }
@@ -413,6 +421,29 @@ mod tests {
         assert_eq!(ten.intervals(0, 1), Intervals::default());
     }
 
+    /// Scores of two parts, of which each tells right from wrong and is on a scale
+    /// of its own.
+    #[test]
+    fn only_scores_of_one_part_are_compared() {
+        let sample =
+            |score, is_right, part| Sample { score, is_right, is_halted: false, group: part, part };
+        let mut samples = vec![
+            sample(0.2, true, 0),
+            sample(0.1, false, 0),
+            sample(0.9, true, 1),
+            sample(0.8, false, 1),
+        ];
+        assert_eq!(Samples::new(samples.clone()).auc(), Some(1.0));
+        assert_eq!(
+            Samples::new(samples.clone()).intervals(RESAMPLES, 1).auc,
+            Some(Interval { low: 1.0, high: 1.0 })
+        );
+        for sample in &mut samples {
+            sample.part = 0;
+        }
+        assert_eq!(Samples::new(samples).auc(), Some(0.75));
+    }
+
     #[test]
     fn a_group_is_drawn_whole() {
         let pair = |group| {
@@ -421,6 +452,7 @@ mod tests {
                 is_right,
                 is_halted: !is_right && group == 0,
                 group,
+                part: 0,
             })
         };
         let two = Samples::new([pair(7), pair(0)].concat());
