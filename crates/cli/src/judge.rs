@@ -109,7 +109,7 @@ impl Judge {
     ) -> Result<Judge, BadInput> {
         for source in [Source::Embed, Source::Nli] {
             if check.score.takes(source) {
-                subject.models.runs(source)?;
+                subject.models.runs(source, &check.name)?;
             }
         }
         let facts = Arc::new(facts.map(input::facts).transpose()?.unwrap_or_default());

@@ -70,16 +70,20 @@ impl Loaded {
         path.map(|path| self.folder.join(path)).unwrap_or_default()
     }
 
-    /// Whether this build has what runs the source's model.
-    pub(crate) fn runs(&self, source: Source) -> Result<(), BadInput> {
+    /// Whether this build has what runs the source's model, for this check.
+    pub(crate) fn runs(&self, source: Source, check: &str) -> Result<(), BadInput> {
         if cfg!(feature = "models") || !matches!(source, Source::Embed | Source::Nli) {
             return Ok(());
         }
+        let path = self.path(source);
+        let place = match path.as_os_str().is_empty() {
+            true => String::new(),
+            false => format!(", the model in {}", path.display()),
+        };
         Err(BadInput::Usage(format!(
-            "scores are taken from `{}`, the model in {}: this build has no sentence models; build \
-             with --features models",
+            "the check `{check}` takes its scores from `{}`{place}: this build has no sentence models; \
+             build with --features models",
             source.as_str(),
-            self.path(source).display()
         )))
     }
 
@@ -90,7 +94,6 @@ impl Loaded {
         source: Source,
         _facts: Arc<Facts>,
     ) -> Result<Box<dyn Scorer + Send>, BadInput> {
-        self.runs(source)?;
         Err(BadInput::Usage(format!("`{}` has no model", source.as_str())))
     }
 

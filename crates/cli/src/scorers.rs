@@ -84,7 +84,7 @@ fn input(
         Source::Host => Box::new(materials.scores.ok_or_else(|| lacking("--scores"))?.clone()),
         Source::Logprob => Box::new(LogprobScorer::new(measure.into())),
         Source::Embed | Source::Nli | Source::Blend => {
-            materials.models.runs(source)?;
+            materials.models.runs(source, &check.name)?;
             let facts = materials.facts.ok_or_else(|| lacking("--facts"))?;
             materials.models.scorer(source, facts.clone())?
         }

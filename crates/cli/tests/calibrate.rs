@@ -187,7 +187,11 @@ fn nothing_is_left_behind_by_what_fails() {
     check(&[&data, "-o", &out, "--false-halts", "NaN"], "`--false-halts` is `NaN`");
     check(&[&data, "-o", &out, "--folds", "1"], "1 is not in 2..=100");
     check(&[&data, "-o", &out, "--blend", "luck"], "there is no score `luck`");
-    check(&[&data, "-o", &out, "--blend", "host,nli"], "there is no `[models.nli]`");
+    let no_model = match cfg!(feature = "models") {
+        true => "there is no `[models.nli]`",
+        false => "from `nli`: this build has no sentence models",
+    };
+    check(&[&data, "-o", &out, "--blend", "host,nli"], no_model);
     let half = scratch.file("half.jsonl", rows(20) + "{");
     check(&[&half, "-o", &out], "line 41: not JSON");
     let one = rows(20).lines().step_by(2).map(|line| format!("{line}\n")).collect::<String>();
