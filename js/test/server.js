@@ -15,21 +15,22 @@ const TYPES = {
 const js = fileURLToPath(new URL("..", import.meta.url));
 
 /**
- * Serves a folder (default: `js/`) on a free port of this machine, and `/cases.json`.
+ * Serves a folder (default: `js/`) on a free port of this machine, `/cases.json`, and what `routes`
+ * has: files or texts by their path.
  *
- * @param {{ folder?: string, port?: number }} [options]
+ * @param {{ folder?: string, port?: number, routes?: Record<string, URL | string> }} [options]
  * @returns {Promise<{ url: string, port: number, requests: string[], close(): Promise<void> }>}
  *   `url` ends without a slash; `requests` are the paths that were asked for
  */
-export async function serve({ folder = js, port = 0 } = {}) {
+export async function serve({ folder = js, port = 0, routes = {} } = {}) {
   const requests = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     requests.push(pathname);
     try {
-      const body = pathname === "/cases.json"
-        ? JSON.stringify(caseFiles())
-        : await readFile(join(folder, normalize(decodeURIComponent(pathname))));
+      const body = pathname === "/cases.json" ? JSON.stringify(caseFiles())
+        : typeof routes[pathname] === "string" ? routes[pathname]
+        : await readFile(routes[pathname] ?? join(folder, normalize(decodeURIComponent(pathname))));
       response.writeHead(200, {
         "content-type": TYPES[extname(pathname)] ?? "application/octet-stream",
         "cache-control": "no-store",
