@@ -6,12 +6,14 @@
  *     const store = await openStore();
  *     await store.saveTrace(id, gate.trace());
  */
-import { TidegateError } from "./errors.js";
+import { TidegateError, expected } from "./errors.js";
 import { Facts } from "./index.js";
 
 export interface StoreOptions {
   /** How many bytes of traces (UTF-8) are kept; of more, the oldest go. Default 64 MiB. */
   trace_bytes_max?: number;
+  /** How long opening may take, in milliseconds: another tab can hold it up. Default 10 000. */
+  open_ms_max?: number;
 }
 
 /** What is known of a saved trace. */
@@ -23,6 +25,7 @@ export interface SavedTrace {
 }
 
 const TRACE_BYTES_MAX = 64 * 1024 * 1024;
+const OPEN_MS_MAX = 10_000;
 const VERSION = 1;
 /** `text` by id; what is known of it, so that to count bytes is not to read them all; `bytes` by name. */
 const [TRACES, INDEX, FACTS] = ["traces", "trace-index", "facts"];
@@ -30,41 +33,44 @@ const [TRACES, INDEX, FACTS] = ["traces", "trace-index", "facts"];
 /**
  * Opens the store of this name of this origin; makes it if it is not there.
  *
- * @throws TidegateError `lacks` (a host without IndexedDB), `blocked` (another tab holds an older version open),
- *   `store_failed`, `bad_argument`
+ * @throws TidegateError `lacks` (a host without IndexedDB), `blocked` (another tab holds it: an older version
+ *   open, or its deletion up), `newer` (a newer version of this package made it), `store_failed`, `bad_argument`
  */
 export async function openStore(name = "tidegate", options: StoreOptions = {}): Promise<Store> {
-  const { trace_bytes_max = TRACE_BYTES_MAX } = options;
-  if (!(trace_bytes_max >= 0)) {
-    throw new TidegateError("bad_argument", `\`trace_bytes_max\` is \`${trace_bytes_max}\`: expected a number of at least 0`);
-  }
+  const { trace_bytes_max = TRACE_BYTES_MAX, open_ms_max = OPEN_MS_MAX } = options;
+  if (typeof name !== "string") throw expected("name", "a string", name);
+  if (!(trace_bytes_max >= 0)) throw expected("trace_bytes_max", "a number of at least 0", trace_bytes_max);
+  if (!(open_ms_max > 0)) throw expected("open_ms_max", "a number above 0", open_ms_max);
   if (!globalThis.indexedDB) throw new TidegateError("lacks", "this host has no IndexedDB");
-  const database = await new Promise<IDBDatabase>((resolve, reject) => {
+  return new Promise<Store>((resolve, reject) => {
     let request: IDBOpenDBRequest;
     try {
       request = indexedDB.open(name, VERSION);
     } catch (error) {
-      return reject(named(error)); // a private window of some browsers, a sandboxed frame
+      return reject(named(error)); // a sandboxed frame has none, though it seems so
     }
+    const timer = setTimeout(() => block(`was not open after ${open_ms_max} ms`), open_ms_max);
     let blocked = false;
+    const block = (how: string): void => {
+      blocked = true;
+      reject(new TidegateError("blocked", `the store \`${name}\` ${how}`, { help: "close the other tabs of this site" }));
+    };
     request.onupgradeneeded = () => {
       request.result.createObjectStore(TRACES);
       request.result.createObjectStore(INDEX, { keyPath: "id" }).createIndex("order", "order");
       request.result.createObjectStore(FACTS);
     };
-    request.onblocked = () => {
-      blocked = true;
-      reject(new TidegateError("blocked", `the store \`${name}\` is held open in an older version`, {
-        help: "close the other tabs of this site",
-      }));
+    request.onblocked = () => block("is held open in an older version");
+    request.onerror = () => {
+      clearTimeout(timer);
+      reject(named(request.error));
     };
-    request.onerror = () => reject(named(request.error));
     request.onsuccess = () => {
-      // the others are gone after all, but nobody waits for it any more
-      if (blocked) request.result.close(); else resolve(request.result);
+      clearTimeout(timer);
+      // it is open after all, but nobody waits for it any more
+      if (blocked) request.result.close(); else resolve(new Store(request.result, trace_bytes_max));
     };
   });
-  return new Store(database, trace_bytes_max);
 }
 
 /**
@@ -92,6 +98,8 @@ export class Store {
    * @throws TidegateError `too_large` if the trace alone is more than that
    */
   async saveTrace(id: string, trace: string): Promise<string[]> {
+    if (typeof id !== "string") throw expected("id", "a string", id);
+    if (typeof trace !== "string") throw expected("trace", "a string", trace);
     const bytes = new TextEncoder().encode(trace);
     if (bytes.byteLength > this.#trace_bytes_max) {
       throw new TidegateError("too_large", `the trace has ${bytes.byteLength} bytes, and \`trace_bytes_max\` is ${this.#trace_bytes_max}`);
@@ -138,6 +146,7 @@ export class Store {
 
   /** Saves facts, in place of those with the same name. */
   async saveFacts(name: string, facts: Facts): Promise<void> {
+    if (typeof name !== "string") throw expected("name", "a string", name);
     const bytes = facts.toBytes();
     await this.#run("readwrite", [FACTS], (store) => done(store.put(bytes, name)));
   }
@@ -217,6 +226,7 @@ function named(error: unknown): TidegateError {
     case "QuotaExceededError": return new TidegateError("quota", `the host has no room for it: ${message}`, {
       help: "delete traces, or set a smaller `trace_bytes_max`",
     });
+    case "VersionError": return new TidegateError("newer", `the store was made by a newer version of this package: ${message}`);
     case "AbortError": return new TidegateError("aborted", `the transaction was aborted: ${message}`);
     case "InvalidStateError": return new TidegateError("closed", `the store is closed: ${message}`);
     default: return new TidegateError("store_failed", `${name || "error"}: ${message}`);
