@@ -1,8 +1,8 @@
 // The page's side of gates in a Worker.
 import { PolicyError, TidegateError } from "./errors.js";
-import type { Channel, Facts, Halted, Policy, Step, Verdict } from "./index.js";
+import type { Channel, Facts, Halted, Policy, PolicyDocument, PushOptions, Verdict } from "./index.js";
 import { isSaid, PROTOCOL } from "./messages.js";
-import type { Calls, Failure } from "./messages.js";
+import type { Calls, Failure, GateStep } from "./messages.js";
 
 /** A Worker (of a browser, of Node's `worker_threads`) or a port to one; what is used of it. */
 export interface GateWorker {
@@ -22,9 +22,9 @@ export interface ConnectOptions {
    *  Of several gates of one Worker the last to connect says. */
   silence_ms_max?: number;
   /** The WebAssembly module, if the Worker would not find it: an address, bytes, or compiled. */
-  wasm?: URL | string | BufferSource | WebAssembly.Module;
+  wasm?: URL | string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | WebAssembly.Module;
   /** What each push, and each answer of a scorer, led to; in order. What may leave is in the steps. */
-  onStep?: (step: Step) => void;
+  onStep?: (step: GateStep) => void;
   /** A choice was halted; after its step. */
   onHalt?: (halted: Halted) => void;
 }
@@ -43,7 +43,7 @@ const PINGS = 4;
  */
 export async function connectGate(
   worker: GateWorker,
-  policy: Policy | string | object,
+  policy: Policy | string | PolicyDocument,
   options: ConnectOptions = {},
 ): Promise<WorkerGate> {
   if ("scorers" in options) {
@@ -102,9 +102,8 @@ export class WorkerGate {
    * Pushes text; resolves when there is room for more. What it led to goes to `onStep`. If it fails when
    * this has resolved already, the next call rejects, and all after it: nothing is lost quietly.
    */
-  push(text: string, options: { choice?: number; channel?: Channel; score?: number } = {}): Promise<void> {
-    const { choice, channel, score } = options;
-    return this.#push("push", { text, choice, channel, score });
+  push(text: string, options?: PushOptions): Promise<void> {
+    return this.#push("push", { text, options });
   }
 
   /**
@@ -117,6 +116,16 @@ export class WorkerGate {
     const transfer = options.transfer && bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
     // a view is cloned with all of the buffer that it is in
     return this.#push("pushBytes", { bytes: all || transfer.length > 0 ? bytes : bytes.slice() }, transfer);
+  }
+
+  /** Something is wrong with the stream itself. */
+  fault(code: string, detail: string): Promise<void> {
+    return this.#call("fault", { code, detail }) as Promise<void>;
+  }
+
+  /** One choice has ended; the others go on. */
+  finishChoice(choice: number): Promise<void> {
+    return this.#call("finishChoice", { choice }) as Promise<void>;
   }
 
   /** Resolves when fewer pushes than the window are unacknowledged. */
@@ -180,7 +189,7 @@ export class WorkerGate {
     return this.ready();
   }
 
-  #step(step: Step): void {
+  #step(step: GateStep): void {
     try {
       this.#options.onStep?.(step);
       for (const event of step.events) {
@@ -199,7 +208,7 @@ export class WorkerGate {
 }
 
 interface Listener {
-  step(step: Step): void;
+  step(step: GateStep): void;
   fail(error: TidegateError): void;
 }
 

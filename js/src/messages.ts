@@ -1,7 +1,7 @@
 // What is said between `connectGate` and `serveGates`: plain objects that can be cloned. Calls go in
 // the order they are made and are answered by their number; steps come by themselves.
 import { PolicyError, TidegateError } from "./errors.js";
-import type { Channel, Step } from "./index.js";
+import type { Channel, PushOptions, Step } from "./index.js";
 
 /** Changes when a message does: a page and a Worker of two versions say so instead of misreading. */
 export const PROTOCOL = 1;
@@ -13,10 +13,12 @@ export interface Calls {
     policy: string;
     facts: string | Uint8Array | undefined;
     record: boolean | undefined;
-    wasm: string | BufferSource | WebAssembly.Module | undefined;
+    wasm: string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | WebAssembly.Module | undefined;
   };
-  push: { text: string; choice: number | undefined; channel: Channel | undefined; score: number | undefined };
+  push: { text: string; options: PushOptions | undefined };
   pushBytes: { bytes: Uint8Array };
+  fault: { code: string; detail: string };
+  finishChoice: { choice: number };
   finish: Record<never, never>;
   verdict: { choice: number | undefined };
   trace: Record<never, never>;
@@ -28,11 +30,14 @@ export type Call = {
   [Name in keyof Calls]: { tidegate: typeof PROTOCOL; id: number; gate: number; call: Name; with: Calls[Name] };
 }[keyof Calls];
 
+/** What one push, or one answer of a scorer, led to; as `Step`, from afar. */
+export type GateStep = Pick<Step, "text" | "releases" | "events" | "halted">;
+
 /** What a Worker says: an answer to a call, or a step of a gate. */
 export type Said =
   | { tidegate: typeof PROTOCOL; id: number; ok: unknown }
   | { tidegate: typeof PROTOCOL; id: number; error: Failure }
-  | { tidegate: typeof PROTOCOL; gate: number; step: Step };
+  | { tidegate: typeof PROTOCOL; gate: number; step: GateStep };
 
 /** An error, as it crosses. */
 export interface Failure {
@@ -66,7 +71,7 @@ function isFailure(error: unknown): error is Failure {
 }
 
 /** A step without what cannot be cloned: its events are read. */
-export function plainStep(step: Step): Step {
+export function plainStep(step: GateStep): GateStep {
   return {
     text: step.text,
     releases: step.releases.map((release) => ({ ...release })),

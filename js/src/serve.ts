@@ -1,9 +1,9 @@
 // The Worker's side of `connectGate`: gates and their scorers, off the thread that shows the page.
 import { TidegateError } from "./errors.js";
-import { Facts, GateSession, Policy, init } from "./index.js";
-import type { Step, StreamOptions } from "./index.js";
+import { Facts, GateSession, init } from "./index.js";
+import type { ModuleInput, SessionOptions } from "./index.js";
 import { failure, isCall, plainStep, PROTOCOL } from "./messages.js";
-import type { Call, Said } from "./messages.js";
+import type { Call, Calls, GateStep, Said } from "./messages.js";
 
 /** Where calls come from: a Worker's own scope, or a port. */
 export interface ServePort {
@@ -14,9 +14,9 @@ export interface ServePort {
 
 export interface ServeOptions {
   /** Who answers for claims that the module has no scorer for; runs in the Worker. */
-  scorers?: StreamOptions["scorers"];
+  scorers?: NonNullable<SessionOptions["scorers"]>;
   /** The WebAssembly module, for hosts in which `init()` does not find it. */
-  wasm?: Parameters<typeof init>[0];
+  wasm?: ModuleInput;
 }
 
 /**
@@ -32,24 +32,30 @@ export function serveGates(port: ServePort = ownPort(), options: ServeOptions = 
   const answer = async (call: Call): Promise<unknown> => {
     if (call.call === "ping") return undefined;
     if (call.call === "open") {
-      const { policy, facts, record, wasm } = call.with;
-      await init(wasm ?? options.wasm);
-      const onStep = (step: Step): void => tell(call.gate, step);
-      gates.set(call.gate, open(policy, facts, { record, scorers: options.scorers, onStep }));
+      await init(call.with.wasm ?? options.wasm);
+      const onStep = (step: GateStep): void => {
+        if (step.releases.length === 0 && step.events.length === 0) return;
+        say({ tidegate: PROTOCOL, gate: call.gate, step: plainStep(step) });
+      };
+      gates.set(call.gate, open(call.with, options.scorers, onStep));
       return undefined;
     }
     const session = gates.get(call.gate);
-    if (!session) throw new TidegateError("bad_handle", "the gate is freed, or never opened here");
+    if (!session) throw new TidegateError("bad_handle", "the gate was freed, or never opened here");
     switch (call.call) {
-      case "push": {
-        const { text, choice, channel, score } = call.with;
-        tell(call.gate, session.push(text, defined({ choice, channel, score })));
+      case "push":
+        session.push(call.with.text, call.with.options);
         // acknowledged when there is room, so that a slow scorer slows who pushes
         return session.ready();
-      }
       case "pushBytes":
-        tell(call.gate, session.pushBytes(call.with.bytes));
+        session.pushBytes(call.with.bytes);
         return session.ready();
+      case "fault":
+        session.fault(call.with.code, call.with.detail);
+        return undefined;
+      case "finishChoice":
+        session.finishChoice(call.with.choice);
+        return undefined;
       case "finish":
         return session.finish();
       case "verdict":
@@ -61,11 +67,9 @@ export function serveGates(port: ServePort = ownPort(), options: ServeOptions = 
       case "free":
         gates.delete(call.gate);
         return session.free();
+      default:
+        throw new TidegateError("bad_argument", `the Worker knows no call \`${(call as Call).call}\``);
     }
-  };
-
-  const tell = (gate: number, step: Step): void => {
-    if (step.releases.length > 0 || step.events.length > 0) say({ tidegate: PROTOCOL, gate, step: plainStep(step) });
   };
 
   port.addEventListener("message", ({ data }) => {
@@ -79,24 +83,17 @@ export function serveGates(port: ServePort = ownPort(), options: ServeOptions = 
 }
 
 function open(
-  policy: string,
-  facts: string | Uint8Array | undefined,
-  options: { record: boolean | undefined; scorers: StreamOptions["scorers"] | undefined; onStep: (step: Step) => void },
+  { policy, facts, record = true }: Calls["open"],
+  scorers: SessionOptions["scorers"] = {},
+  onStep: (step: GateStep) => void,
 ): GateSession {
-  // the session keeps what it needs of both
-  const ready = new Policy(policy);
-  const loaded = facts === undefined ? undefined : typeof facts === "string" ? new Facts(facts) : Facts.fromBytes(facts);
+  const loaded = facts instanceof Uint8Array ? Facts.fromBytes(facts) : facts;
   try {
-    return new GateSession(ready, defined({ ...options, facts: loaded }));
+    return new GateSession(policy, { record, scorers, onStep, ...(loaded === undefined ? {} : { facts: loaded }) });
   } finally {
-    ready.free();
-    loaded?.free();
+    // the gate has what it needs of them
+    if (loaded instanceof Facts) loaded.free();
   }
-}
-
-/** Without fields that are undefined: to give one is not to leave it out. */
-function defined<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 }
 
 function ownPort(): ServePort {

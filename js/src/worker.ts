@@ -12,5 +12,6 @@
  */
 export { connectGate, WorkerGate } from "./connect.js";
 export type { ConnectOptions, GateWorker } from "./connect.js";
+export type { GateStep } from "./messages.js";
 export { serveGates } from "./serve.js";
 export type { ServeOptions, ServePort } from "./serve.js";

@@ -113,12 +113,11 @@ class Run {
             if (!manual) answer();
           }
         } else if (step.token !== undefined) {
-          note(gate.pushToken(step.token, spoken(step.score), { choice, channel }));
+          const score = spoken(step.score);
+          note(gate.pushScore(step.token, score.error ?? score, { choice, channel }));
         } else if (step.manual !== undefined) {
           manual = step.manual;
-          // what is handed out from here on, `resolve` answers by its number
         } else if (step.resolve !== undefined) {
-          gate.requests();
           note(gate.resolve(step.resolve, spoken(step.score)));
         } else if (step.fault !== undefined) {
           note(gate.fault(step.fault, step.detail));
