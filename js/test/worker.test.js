@@ -17,7 +17,8 @@ test("gates in Node's worker_threads", { timeout: 120_000 }, async () => {
   await tidegate.init();
   const workers = [];
   const start = (file) => {
-    const worker = new Worker(new URL(file, import.meta.url));
+    const url = new URL(file, import.meta.url);
+    const worker = new Worker(url, { workerData: url.search });
     worker.on("error", () => undefined);
     workers.push(worker);
     return worker;

@@ -28,7 +28,7 @@ self.addEventListener("message", (event) => {
       const modules = [await bytes("/dist/tidegate.wasm"), await bytes("/dist/tidegate-kernel.wasm")];
       const result = await runHost(tidegate, kernel, files, () => {
         tidegate.initSync(modules[0]);
-        kernel.initSync({ module: modules[1] });
+        kernel.initSync(modules[1]);
       });
       port.postMessage({ result });
     } catch (error) {

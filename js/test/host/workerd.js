@@ -23,5 +23,5 @@ export default {
 
 function load() {
   tidegate.initSync(module);
-  kernel.initSync({ module: kernelModule });
+  kernel.initSync(kernelModule);
 }
