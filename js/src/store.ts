@@ -223,7 +223,7 @@ function named(error: unknown): TidegateError {
   if (error instanceof TidegateError) return error;
   const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
   switch (name) {
-    case "QuotaExceededError": return new TidegateError("quota", `the host has no room for it: ${message}`, {
+    case "QuotaExceededError": return new TidegateError("quota", "the host has no room for it", {
       help: "delete traces, or set a smaller `trace_bytes_max`",
     });
     case "VersionError": return new TidegateError("newer", `the store was made by a newer version of this package: ${message}`);

@@ -224,7 +224,8 @@ const checks = {
 
   async "a Worker that is terminated is told"({ connectGate, start, stop }) {
     const worker = start(SCORING);
-    const gates = await Promise.all([CLAIMS, CLAIMS].map((policy) => connectGate(worker, policy, { silence_ms_max: 400 })));
+    // the second says how long to wait, once the Worker has begun
+    const gates = [await connectGate(worker, CLAIMS), await connectGate(worker, CLAIMS, { silence_ms_max: 400 })];
     for (const gate of gates) await gate.push("One. Two. Three. ");
     const calls = gates.map((gate) => gate.finish());
     stop(worker);
@@ -237,10 +238,14 @@ const checks = {
   },
 
   async "a slow scorer is no silence"({ connectGate, start }) {
-    const gate = await connectGate(start(SCORING), CLAIMS, { silence_ms_max: 100 });
-    await gate.push("One is good. ".repeat(60));
-    await gate.finish(); // 60 claims of 5 ms
+    const worker = start(SCORING);
+    const first = await connectGate(worker, CLAIMS);
+    const patient = { version: 1, halt: [{ name: "claims", score: { at: "claim", from: "host", deadline_ms: 5000 } }] };
+    const gate = await connectGate(worker, patient, { silence_ms_max: 600 });
+    await gate.push("This is slow.");
+    await gate.finish(); // 1200 ms
     same((await gate.verdict()).open, true);
+    first.free();
     gate.free();
   },
 
