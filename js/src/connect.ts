@@ -12,7 +12,8 @@ export interface GateWorker {
 export interface ConnectOptions {
   /** Facts: their text, the bytes of saved ones, or ready ones (copied). */
   facts?: string | Uint8Array | Facts;
-  /** Keep records for `trace()`. Default true. */
+  /** Keep records for `trace()`, and take them now and then: with 64 MiB of them untaken, pushes fail with
+   *  `trace_full`. Default false. */
   record?: boolean;
   /** How many pushes may be unacknowledged before `push` waits. Default 32, from 1 to 65536. A push is
    *  acknowledged when it is decided and fewer than 8 claims wait for scores. */

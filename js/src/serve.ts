@@ -83,7 +83,7 @@ export function serveGates(port: ServePort = ownPort(), options: ServeOptions = 
 }
 
 function open(
-  { policy, facts, record = true }: Calls["open"],
+  { policy, facts, record = false }: Calls["open"],
   scorers: SessionOptions["scorers"] = {},
   onStep: (step: GateStep) => void,
 ): GateSession {

@@ -170,7 +170,7 @@ class Run {
     this.runs += 1;
     const { Gate, Facts, replay } = this.tidegate;
     const facts = this.case.facts === undefined ? undefined : new Facts(this.case.facts);
-    const gate = new Gate(policy, facts ? { facts } : {});
+    const gate = new Gate(policy, facts ? { facts, record: true } : { record: true });
     const result = new Result();
     const scores = (this.case.scores ?? []).flatMap(column);
     let trace = "";

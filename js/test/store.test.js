@@ -34,7 +34,7 @@ async function inPage(t, run) {
 
 const write = async () => {
   const facts = new tidegate.Facts("The bridge opened in 1932. It is 1149 metres long.");
-  const gate = new tidegate.Gate({ version: 1, halt: [{ name: "facts", score: { from: "facts" } }] }, { facts });
+  const gate = new tidegate.Gate({ version: 1, halt: [{ name: "facts", score: { from: "facts" } }] }, { facts, record: true });
   gate.push("The bridge opened in 1932. It is 900 metres long.");
   gate.finish();
   const { halted } = gate.verdict();

@@ -35,7 +35,7 @@ const checks = {
     const halts = [];
     let left = "";
     const gate = await connectGate(worker, FACTS, {
-      facts, onStep: (step) => { left += step.text; }, onHalt: (halted) => halts.push(halted),
+      facts, record: true, onStep: (step) => { left += step.text; }, onHalt: (halted) => halts.push(halted),
     });
     for (const character of text) await gate.push(character);
     await gate.finish();
