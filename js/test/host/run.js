@@ -1,0 +1,22 @@
+// What every host runs once it has the package: loads it, runs the cases, says what came of it.
+import { runCases } from "../cases.js";
+
+/**
+ * @param tidegate the namespace of `tidegate`
+ * @param kernel the namespace of `tidegate/kernel`
+ * @param {readonly import("../cases.js").CaseFile[]} files
+ * @param {() => unknown} load instantiates both modules
+ * @returns {Promise<{ ms: number, cases: number, runs: number, problems: object[] }>} `ms` is what `load` took
+ */
+export async function runHost(tidegate, kernel, files, load) {
+  const start = performance.now();
+  await load();
+  const ms = performance.now() - start;
+  const outcomes = runCases({ ...tidegate, WasmStreamingKernel: kernel.WasmStreamingKernel }, files);
+  return {
+    ms,
+    cases: outcomes.length,
+    runs: outcomes.reduce((sum, { runs }) => sum + runs, 0),
+    problems: outcomes.filter(({ problem }) => problem !== null),
+  };
+}
