@@ -1,0 +1,669 @@
+//! Chat completions as OpenAI streams them, gated chunk by chunk.
+//
+// A chunk goes in, its texts go to the gate, and it leaves with what may leave of them. Text that was
+// held leaves in a chunk of its own, or in the place of later text. The end of an answer is kept until
+// the source has ended: until then a late score may still halt it.
+
+import { TidegateError } from "./errors.js";
+import type { Channel, Halted, Release, Step } from "./gate.js";
+import { Policy } from "./policy.js";
+import { GateSession, type StreamOptions } from "./session.js";
+
+/** What is read of a `chat.completion.chunk`. Everything else passes as it is. */
+export interface ChatChunk {
+  choices: readonly object[];
+}
+
+/** What is read of a `chat.completion`. */
+export interface ChatCompletion {
+  choices: readonly object[];
+}
+
+/** What Tidegate adds to a choice of a chunk or of a whole answer, as its field `tidegate`. */
+export interface ChatNote {
+  /** Why the choice was halted; its `finish_reason` is `content_filter` then. */
+  readonly halted?: Halted;
+  /** Members of the delta (or message) that hold text no check sees, and were left out for that. */
+  readonly dropped?: readonly string[];
+}
+
+/** How a chat completion is gated. */
+export interface ChatOptions extends StreamOptions {
+  /** How many answers were asked for (`n` of the request). Once as many are halted the source is left.
+   *  Default: as many as were seen. `gatedFetch` and `gateOpenAI` take it from the request. */
+  n?: number;
+  /** Names of members of a delta or message, and of SSE events, that may leave although they hold text that no
+   *  check sees, such as `annotations`. Default: none; they are left out, and `tidegate.dropped` names them. */
+  keep?: readonly string[];
+}
+
+type Json = Record<string, unknown>;
+
+/** Where the text of a tool call is, and on which channel it is gated. */
+interface Call {
+  readonly channel: Channel;
+  /** The call's `index`; `null` is the old `function_call`. */
+  readonly key: number | null;
+  /** A custom tool's input is free text, in `custom.input`. */
+  readonly custom: boolean;
+}
+
+interface Choice {
+  readonly index: number;
+  readonly calls: Map<number | null, Call>;
+  /** The first half of a character whose second half has yet to come, by channel. */
+  readonly halves: Map<Channel, string>;
+  halted: Halted | null;
+}
+
+/** One text in a delta or message. */
+interface Slot {
+  readonly channel: Channel;
+  readonly text: string;
+  put(text: string): void;
+}
+
+/** Members of a chunk that every chunk of an answer repeats: a chunk with nothing else says nothing. */
+const REPEATED = ["id", "object", "created", "model", "system_fingerprint", "service_tier", "provider"];
+
+/**
+ * Gates the chunks of one chat completion, of all its choices. `emit` is given each chunk that may leave, in order,
+ * at once or when a score has come. Chunks that nothing was changed in are the very objects that came in.
+ *
+ * A choice that halts gets a last chunk with `finish_reason: "content_filter"` and `tidegate: { halted }`; whatever
+ * comes for it later is dropped. `logprobs` leave only with text that left whole in the same chunk.
+ */
+export class ChatGate<C extends ChatChunk = ChatChunk> {
+  readonly session: GateSession;
+  readonly #emit: (chunk: C) => void;
+  readonly #options: ChatOptions;
+  readonly #keep: ReadonlySet<string>;
+  readonly #allowsFaults: boolean;
+  readonly #choices = new Map<number, Choice>();
+  /** What the next chunk of our own repeats of the last one. */
+  #head: Json = { object: "chat.completion.chunk" };
+  /** Chunks with the end of a choice, and all behind them. */
+  #tail: Json[] = [];
+  #shut = false;
+  #ended = false;
+
+  constructor(policy: Policy | string | object, emit: (chunk: C) => void, options: ChatOptions = {}) {
+    const ready = policy instanceof Policy ? policy : new Policy(policy);
+    this.#emit = emit;
+    this.#options = options;
+    this.#keep = new Set(options.keep);
+    this.#allowsFaults = allowsFaults(ready);
+    this.session = new GateSession(ready, {
+      ...options,
+      onStep: (step, gate) => {
+        options.onStep?.(step, gate);
+        this.#later(step);
+      },
+    });
+  }
+
+  /** Whether every choice is halted: nothing can leave any more, and the source can be left. */
+  get shut(): boolean {
+    return this.#shut;
+  }
+
+  /** Takes a chunk. Throws `finished` after the end, and `bad_argument` when it is no chunk. */
+  push(chunk: C): void {
+    if (this.#ended) throw new TidegateError("finished", "a chunk came after the answer's end");
+    const whole = chunk as unknown as Json;
+    if (!isObject(whole) || !Array.isArray(whole["choices"])) {
+      throw new TidegateError("bad_argument", "a chunk has a list `choices`");
+    }
+    if (this.#shut) return;
+    this.#head = Object.fromEntries(REPEATED.filter((key) => key in whole).map((key) => [key, whole[key]]));
+
+    const choices: Json[] = [];
+    const ends: Json[] = [];
+    let changed = false;
+    let held = false;
+    for (const [place, choice] of (whole["choices"] as unknown[]).entries()) {
+      if (!isObject(choice)) {
+        changed = true;
+        continue;
+      }
+      const index = typeof choice["index"] === "number" ? choice["index"] : place;
+      const state = this.#choice(index);
+      if (state.halted) {
+        changed = true;
+        continue;
+      }
+      const gated = this.#gateDelta(state, choice);
+      changed ||= gated.changed;
+      held ||= gated.held;
+      if (choice["finish_reason"] == null) {
+        if (!gated.empty) choices.push(gated.choice);
+        continue;
+      }
+      changed = true;
+      ends.push({ ...choice, delta: {}, logprobs: null });
+      if (!isEmpty(gated.choice["delta"])) choices.push({ ...gated.choice, finish_reason: null });
+    }
+
+    if (!changed && this.#tail.length === 0) {
+      this.#out(whole);
+    } else {
+      const { choices: _, ...rest } = whole;
+      const says = Object.keys(rest).some((key) => !REPEATED.includes(key) && key !== "obfuscation" && rest[key] != null);
+      if (ends.length > 0 || this.#tail.length > 0) {
+        // what is behind an end stays behind it, but for the text of other choices
+        if (choices.length > 0) this.#out({ ...this.#head, choices });
+        if (ends.length > 0 || says) this.#tail.push({ ...rest, choices: ends });
+      } else if (choices.length > 0 || says || !(held || changed)) {
+        this.#out({ ...rest, choices });
+      }
+    }
+    this.#lookForHalts();
+  }
+
+  /** Resolves when more can be taken: fewer than 8 claims wait for scores. */
+  ready(): Promise<void> {
+    return this.session.ready();
+  }
+
+  /**
+   * The source has ended well: gives out what is still held, once it was decided, and then the ends that were kept.
+   * Do not call it when the source broke off: what is held then never leaves.
+   */
+  async finish(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (!this.#shut) {
+      for (const choice of this.#choices.values()) {
+        for (const channel of [...choice.halves.keys()]) this.#put(choice, channel, "", true);
+      }
+      await this.session.finish();
+      this.#lookForHalts();
+    }
+    this.#giveTail();
+  }
+
+  /**
+   * Something is wrong with the source itself: `code` names it in one word, `detail` says more. Halts all choices,
+   * unless the policy's `stream.on_fault` is `allow`.
+   */
+  fault(code: string, detail: string): void {
+    if (this.#shut || this.#ended || this.#allowsFaults) return;
+    if (this.#choices.size === 0) this.#choice(0);
+    for (const choice of this.#choices.values()) {
+      if (choice.halted) continue;
+      const halted: Halted = { check: "stream", code, choice: choice.index, reason: `${code} (${detail})` };
+      this.#halt(choice, halted);
+      this.#options.onHalt?.(halted);
+    }
+    this.#shut = true;
+  }
+
+  /** Gives back the memory of the gate. What is held never leaves. */
+  free(): void {
+    this.#ended = true;
+    this.session.free();
+  }
+
+  #choice(index: number): Choice {
+    let choice = this.#choices.get(index);
+    if (!choice) {
+      choice = { index, calls: new Map(), halves: new Map(), halted: null };
+      this.#choices.set(index, choice);
+    }
+    return choice;
+  }
+
+  /** The choice with what may leave of its delta. */
+  #gateDelta(state: Choice, choice: Json): { choice: Json; changed: boolean; held: boolean; empty: boolean } {
+    const read = readMessage(choice["delta"], state.calls, this.#keep);
+    let changed = read.dropped.length > 0;
+    let held = false;
+    let left = false;
+    const whole = new Map<Channel, boolean>();
+    for (const slot of read.slots) {
+      const text = this.#put(state, slot.channel, slot.text, false);
+      slot.put(text);
+      left ||= text !== "";
+      if (text === slot.text) continue;
+      changed = held = true;
+      whole.set(slot.channel, false);
+    }
+    const out: Json = { ...choice, delta: read.message };
+    if ("message" in choice && choice["message"] != null) {
+      // some repeat in each chunk all that was said before
+      delete out["message"];
+      read.dropped.push("message");
+      changed = true;
+    }
+    if (choice["logprobs"] != null) {
+      const fits = (["content", "refusal"] as const).every(
+        (channel) => whole.get(channel) !== false && tokensAre(choice["logprobs"], channel, read.texts(channel)),
+      );
+      if (!fits) {
+        out["logprobs"] = null;
+        changed = true;
+      }
+    }
+    if (read.dropped.length > 0) out["tidegate"] = { dropped: read.dropped } satisfies ChatNote;
+    const empty = held && !left && !read.structure && read.dropped.length === 0;
+    return { choice: changed ? out : choice, changed, held, empty };
+  }
+
+  /** Pushes text; gives back what may leave now on its channel, and sees to what leaves elsewhere. */
+  #put(choice: Choice, channel: Channel, text: string, last: boolean): string {
+    text = (choice.halves.get(channel) ?? "") + text;
+    choice.halves.delete(channel);
+    // a character can be cut in two, by escapes in JSON; the gate takes whole ones only
+    if (!last && /[\ud800-\udbff]$/.test(text)) {
+      choice.halves.set(channel, text.slice(-1));
+      text = text.slice(0, -1);
+    }
+    if (text === "") return "";
+    const step = this.session.push(wellFormed(text), { choice: choice.index, channel });
+    let here = "";
+    const elsewhere: Release[] = [];
+    for (const release of step.releases) {
+      if (!last && release.choice === choice.index && release.channel === channel) here += release.text;
+      else elsewhere.push(release);
+    }
+    this.#give(elsewhere);
+    return here;
+  }
+
+  /** A step that a score has led to, or the end. */
+  #later(step: Step): void {
+    this.#give(step.releases);
+    this.#lookForHalts();
+  }
+
+  /** Gives out text in chunks of our own. */
+  #give(releases: readonly Release[]): void {
+    for (const { choice, channel, text } of releases) {
+      if (text === "") continue;
+      const delta = deltaOf(channel, text, this.#choice(choice).calls);
+      this.#out({ ...this.#head, choices: [{ index: choice, delta, logprobs: null, finish_reason: null }] });
+    }
+  }
+
+  #lookForHalts(): void {
+    for (const choice of this.#choices.values()) {
+      const verdict = choice.halted ? null : this.session.gate.verdict(choice.index);
+      if (verdict?.halted) this.#halt(choice, verdict.halted);
+    }
+    const states = [...this.#choices.values()];
+    const all = states.length > 0 && states.every((choice) => choice.halted);
+    if (all && states.length >= (this.#options.n ?? 1)) this.#shut = true;
+  }
+
+  #halt(choice: Choice, halted: Halted): void {
+    choice.halted = halted;
+    choice.halves.clear();
+    const note: ChatNote = { halted };
+    const last = { index: choice.index, delta: {}, logprobs: null, finish_reason: "content_filter", tidegate: note };
+    this.#out({ ...this.#head, choices: [last] });
+  }
+
+  #giveTail(): void {
+    for (const chunk of this.#tail) {
+      const before = chunk["choices"] as Json[];
+      const choices = before.filter((choice) => !this.#choices.get(choice["index"] as number)?.halted);
+      const says = Object.keys(chunk).some((key) => key !== "choices" && !REPEATED.includes(key) && chunk[key] != null);
+      if (choices.length > 0 || says) this.#out({ ...chunk, choices });
+    }
+    this.#tail = [];
+  }
+
+  #out(chunk: Json): void {
+    this.#emit(chunk as unknown as C);
+  }
+}
+
+/**
+ * Gates the chunks of a chat completion that comes as an async iterable: the stream of the `openai` client, of
+ * WebLLM's `chat.completions.create({ stream: true })`, or any generator of such chunks. Once all choices are halted
+ * the source is left: its `controller` is aborted if it has one, and its iterator is closed.
+ * Errors of the source are thrown as they are; what was held then never leaves.
+ */
+export async function* gateChatStream<C extends ChatChunk>(
+  source: AsyncIterable<C> & { controller?: AbortController },
+  policy: Policy | string | object,
+  options: ChatOptions = {},
+): AsyncGenerator<C, void, undefined> {
+  const queue: C[] = [];
+  let wake = (): void => {};
+  const gate = new ChatGate<C>(
+    policy,
+    (chunk) => {
+      queue.push(chunk);
+      wake();
+    },
+    options,
+  );
+  const iterator = source[Symbol.asyncIterator]();
+  let over = false;
+  let left = false;
+  const leave = async (): Promise<void> => {
+    if (left) return;
+    left = true;
+    source.controller?.abort();
+    // not waited for: an iterator whose next chunk is still to come closes only behind it
+    void Promise.resolve(iterator.return?.()).catch(() => {});
+  };
+  // The source is read beside what is given out, so that a score that comes while the source is silent is not
+  // kept waiting by it.
+  let read: Promise<IteratorResult<C>> | null = null;
+  try {
+    while (true) {
+      while (queue.length > 0) yield queue.shift() as C;
+      if (over) return;
+      if (gate.shut) {
+        over = true;
+        await gate.finish();
+        continue;
+      }
+      if (!read) {
+        await gate.ready();
+        if (queue.length > 0 || gate.shut) continue;
+        read = iterator.next();
+      }
+      const woken = new Promise<null>((resolve) => {
+        wake = () => resolve(null);
+      });
+      const next = await Promise.race([read, woken]);
+      wake = () => {};
+      if (!next) continue;
+      read = null;
+      if (next.done) {
+        over = left = true;
+        const finished = gate.finish().then(() => true);
+        while (true) {
+          const more = new Promise<false>((resolve) => {
+            wake = () => resolve(false);
+          });
+          const done = queue.length > 0 ? false : await Promise.race([finished, more]);
+          while (queue.length > 0) yield queue.shift() as C;
+          if (done) break;
+        }
+        continue;
+      }
+      gate.push(next.value);
+    }
+  } finally {
+    await leave();
+    gate.free();
+  }
+}
+
+/**
+ * Gates a whole answer, a `chat.completion`: gives it back with what may leave of its messages. A choice that halts
+ * keeps what left before, loses its tool calls, and has `finish_reason: "content_filter"` and `tidegate: { halted }`.
+ */
+export async function gateChat<A extends ChatCompletion>(
+  answer: A,
+  policy: Policy | string | object,
+  options: ChatOptions = {},
+): Promise<A> {
+  const whole = answer as unknown as Json;
+  if (!isObject(whole) || !Array.isArray(whole["choices"])) {
+    throw new TidegateError("bad_argument", "a chat completion has a list `choices`");
+  }
+  const keep = new Set(options.keep);
+  const pieces = new Pieces<Slot & { left: string }>();
+  const session = new GateSession(policy, {
+    ...options,
+    onStep: (step, gate) => {
+      options.onStep?.(step, gate);
+      take(step);
+    },
+  });
+  const take = (step: Step): void => {
+    for (const release of step.releases) {
+      for (const { owner, text } of pieces.place(release)) owner.left += text;
+    }
+  };
+  try {
+    const choices: { choice: Json; index: number; read: Message; slots: (Slot & { left: string })[] }[] = [];
+    for (const [place, choice] of (whole["choices"] as unknown[]).entries()) {
+      if (!isObject(choice)) continue;
+      const index = typeof choice["index"] === "number" ? choice["index"] : place;
+      const read = readMessage(choice["message"], new Map(), keep);
+      const slots = read.slots.map((slot) => ({ ...slot, left: "" }));
+      choices.push({ choice, index, read, slots });
+      for (const slot of slots) {
+        const text = wellFormed(slot.text);
+        pieces.add(slot, index, slot.channel, text);
+        take(session.push(text, { choice: index, channel: slot.channel }));
+        await session.ready();
+      }
+    }
+    await session.finish();
+    const gated = choices.map(({ choice, index, read, slots }) => {
+      const halted = session.gate.verdict(index).halted;
+      const same = !halted && slots.every((slot) => slot.left === slot.text);
+      for (const slot of slots) slot.put(slot.left);
+      if (same && read.dropped.length === 0) return choice;
+      const message = { ...read.message };
+      const out: Json = { ...choice, message };
+      if (!same && choice["logprobs"] != null) out["logprobs"] = null;
+      const note: { halted?: Halted; dropped?: readonly string[] } = {};
+      if (read.dropped.length > 0) note.dropped = read.dropped;
+      if (halted) {
+        // half a tool call is none, and one of an answer that was halted is not to be made
+        delete message["tool_calls"];
+        delete message["function_call"];
+        out["finish_reason"] = "content_filter";
+        note.halted = halted;
+      }
+      if (halted || note.dropped) out["tidegate"] = note;
+      return out;
+    });
+    return { ...whole, choices: gated } as unknown as A;
+  } finally {
+    session.free();
+  }
+}
+
+/** Knows whose text a release is, when several texts follow each other on one channel. */
+export class Pieces<T> {
+  readonly #pieces = new Map<string, { owner: T; start: number; end: number }[]>();
+
+  /** The next text of the channel. */
+  add(owner: T, choice: number, channel: Channel, text: string): void {
+    const key = `${choice} ${channel}`;
+    const list = this.#pieces.get(key) ?? [];
+    this.#pieces.set(key, list);
+    const start = list.at(-1)?.end ?? 0;
+    list.push({ owner, start, end: start + utf8Length(text) });
+  }
+
+  /** The owners of a release, each with its part. What stands for masked text goes where the masked text began. */
+  place(release: Release): { owner: T; text: string }[] {
+    const list = this.#pieces.get(`${release.choice} ${release.channel}`) ?? [];
+    const of = list.filter((piece) => piece.end > release.start && piece.start < release.end);
+    const first = of[0] ?? list.at(-1);
+    if (!first) return [];
+    if (release.masked || of.length < 2) return [{ owner: first.owner, text: release.text }];
+    const bytes = new TextEncoder().encode(release.text);
+    return of.map(({ owner, start, end }) => ({
+      owner,
+      text: new TextDecoder().decode(bytes.subarray(Math.max(start - release.start, 0), end - release.start)),
+    }));
+  }
+}
+
+interface Message {
+  /** A copy, whose texts the slots put. */
+  readonly message: Json;
+  readonly slots: Slot[];
+  /** Members with text that no check sees; they are not in the copy. */
+  readonly dropped: string[];
+  /** Whether there is more in it than text: a role, a tool call that begins. */
+  readonly structure: boolean;
+  texts(channel: Channel): string;
+}
+
+/** Finds the texts of a delta or message. Numbers the tool calls as they appear. */
+function readMessage(from: unknown, calls: Map<number | null, Call>, keep: ReadonlySet<string>): Message {
+  const message: Json = {};
+  const slots: Slot[] = [];
+  const dropped: string[] = [];
+  let structure = false;
+  const source = isObject(from) ? from : {};
+  for (const [key, value] of Object.entries(source)) {
+    switch (key) {
+      case "content":
+      case "refusal":
+      case "reasoning":
+      case "reasoning_content": {
+        const channel = key === "reasoning_content" ? "reasoning" : key;
+        const twin = key === "reasoning_content" && source["reasoning"] === value;
+        message[key] = value;
+        if (typeof value === "string") {
+          // some send the same text under both names: it is gated once, under the other
+          if (value !== "" && !twin) {
+            slots.push({
+              channel,
+              text: value,
+              put(text) {
+                message[key] = text;
+                if (key === "reasoning" && source["reasoning_content"] === value) message["reasoning_content"] = text;
+              },
+            });
+          }
+        } else if (value != null) {
+          message[key] = readParts(value, channel, slots);
+          structure = true;
+        }
+        break;
+      }
+      case "tool_calls":
+        message[key] = value;
+        if (Array.isArray(value)) {
+          message[key] = value.map((call: unknown, place) => {
+            if (!isObject(call)) return null;
+            const copy = readCall(call, typeof call["index"] === "number" ? call["index"] : place, calls, slots);
+            structure ||= Object.entries(call).some(([name, at]) => name !== "index" && name !== "function" && name !== "custom" && at != null);
+            structure ||= [call["function"], call["custom"]].some((at) => isObject(at) && typeof at["name"] === "string" && at["name"] !== "");
+            return copy;
+          });
+        }
+        break;
+      case "function_call":
+        message[key] = value;
+        if (isObject(value)) {
+          message[key] = readArguments(value, "arguments", callOf(null, false, calls).channel, slots);
+          structure ||= typeof value["name"] === "string";
+        }
+        break;
+      case "role":
+        message[key] = value;
+        structure ||= value != null;
+        break;
+      default:
+        if (keep.has(key) || !hasText(value)) {
+          message[key] = value;
+          structure ||= value != null && typeof value === "object";
+        } else {
+          dropped.push(key);
+        }
+    }
+  }
+  const texts = (channel: Channel): string =>
+    slots.filter((slot) => slot.channel === channel).map((slot) => slot.text).join("");
+  return { message, slots, dropped, structure, texts };
+}
+
+/** Content that is a list of parts, as Mistral streams it. */
+function readParts(value: unknown, channel: Channel, slots: Slot[]): unknown {
+  if (Array.isArray(value)) return value.map((part) => readParts(part, channel, slots));
+  if (!isObject(value)) return typeof value === "string" ? "" : value;
+  const kind = value["type"];
+  const thought = kind === "thinking" || kind === "reasoning" || kind === "reasoning_text";
+  const copy: Json = { ...value };
+  for (const [key, at] of Object.entries(value)) {
+    if (key === "text" || key === "refusal" || key === "thinking") {
+      const on: Channel = key === "refusal" ? "refusal" : thought || key === "thinking" ? "reasoning" : channel;
+      if (typeof at === "string") {
+        if (at !== "") slots.push({ channel: on, text: at, put: (text) => void (copy[key] = text) });
+      } else if (at != null) {
+        copy[key] = readParts(at, on, slots);
+      }
+    }
+  }
+  return copy;
+}
+
+function readCall(call: Json, key: number, calls: Map<number | null, Call>, slots: Slot[]): Json {
+  const copy: Json = { ...call };
+  const custom = isObject(call["custom"]);
+  const { channel } = callOf(key, custom, calls);
+  if (isObject(call["function"])) copy["function"] = readArguments(call["function"], "arguments", channel, slots);
+  if (isObject(call["custom"])) copy["custom"] = readArguments(call["custom"], "input", channel, slots);
+  return copy;
+}
+
+function readArguments(from: Json, member: string, channel: Channel, slots: Slot[]): Json {
+  const copy: Json = { ...from };
+  const value = from[member];
+  // some give the arguments as an object, not as its text
+  const text = typeof value === "string" ? value : value == null ? "" : JSON.stringify(value);
+  if (text !== "") slots.push({ channel, text, put: (left) => void (copy[member] = left === text ? value : left) });
+  return copy;
+}
+
+/** A call takes its number when it appears, not when it speaks. */
+function callOf(key: number | null, custom: boolean, calls: Map<number | null, Call>): Call {
+  let call = calls.get(key);
+  if (!call) {
+    call = { channel: `tool:${calls.size}`, key, custom };
+    calls.set(key, call);
+  }
+  return call;
+}
+
+/** A delta that says `text` on `channel`. */
+function deltaOf(channel: Channel, text: string, calls: Map<number | null, Call>): Json {
+  if (channel === "content" || channel === "refusal") return { [channel]: text };
+  if (channel === "reasoning") return { reasoning_content: text };
+  const call = [...calls.values()].find((call) => call.channel === channel);
+  if (call?.key === null) return { function_call: { arguments: text } };
+  const says = call?.custom ? { custom: { input: text } } : { function: { arguments: text } };
+  return { tool_calls: [{ index: call?.key ?? 0, ...says }] };
+}
+
+/** Whether the tokens of `logprobs` are those of the text, so that they show nothing that it does not. */
+function tokensAre(logprobs: unknown, channel: "content" | "refusal", text: string): boolean {
+  const tokens = isObject(logprobs) ? logprobs[channel] : undefined;
+  if (tokens == null) return true;
+  if (!Array.isArray(tokens)) return false;
+  return tokens.map((token: unknown) => (isObject(token) ? token["token"] : "")).join("") === text;
+}
+
+/** Whether there is a word in it somewhere. */
+function hasText(value: unknown): boolean {
+  if (typeof value === "string") return value !== "";
+  if (Array.isArray(value)) return value.some(hasText);
+  return isObject(value) && Object.values(value).some(hasText);
+}
+
+export function allowsFaults(policy: Policy): boolean {
+  const stream = policy.toJSON()["stream"];
+  return isObject(stream) && stream["on_fault"] === "allow";
+}
+
+/** Without halves of characters: each is U+FFFD, as in every encoding to UTF-8. */
+export function wellFormed(text: string): string {
+  return /[\ud800-\udfff]/.test(text) ? new TextDecoder().decode(new TextEncoder().encode(text)) : text;
+}
+
+export function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isEmpty(value: unknown): boolean {
+  return !isObject(value) || Object.values(value).every((at) => at == null || at === "");
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
