@@ -86,6 +86,11 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
   #tail: Json[] = [];
   #shut = false;
   #ended = false;
+  #close!: () => void;
+  /** Resolves when every choice is halted. */
+  readonly closed = new Promise<undefined>((resolve) => {
+    this.#close = () => resolve(undefined);
+  });
 
   constructor(policy: Policy | string | object, emit: (chunk: C) => void, options: ChatOptions = {}) {
     const ready = policy instanceof Policy ? policy : new Policy(policy);
@@ -140,7 +145,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
         continue;
       }
       changed = true;
-      ends.push({ ...choice, delta: {}, logprobs: null });
+      ends.push({ ...gated.choice, delta: {}, logprobs: null });
       if (!isEmpty(gated.choice["delta"])) choices.push({ ...gated.choice, finish_reason: null });
     }
 
@@ -195,7 +200,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
       this.#halt(choice, halted);
       this.#options.onHalt?.(halted);
     }
-    this.#shut = true;
+    this.#shutAll();
   }
 
   /** Gives back the memory of the gate. What is held never leaves. */
@@ -229,10 +234,11 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
       whole.set(slot.channel, false);
     }
     const out: Json = { ...choice, delta: read.message };
-    if ("message" in choice && choice["message"] != null) {
-      // some repeat in each chunk all that was said before
-      delete out["message"];
-      read.dropped.push("message");
+    // some repeat in each chunk all that was said before; `text` is of another kind of completion
+    for (const key of ["message", "text"]) {
+      if (choice[key] == null) continue;
+      delete out[key];
+      read.dropped.push(key);
       changed = true;
     }
     if (choice["logprobs"] != null) {
@@ -292,7 +298,12 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     }
     const states = [...this.#choices.values()];
     const all = states.length > 0 && states.every((choice) => choice.halted);
-    if (all && states.length >= (this.#options.n ?? 1)) this.#shut = true;
+    if (all && states.length >= (this.#options.n ?? 1)) this.#shutAll();
+  }
+
+  #shutAll(): void {
+    this.#shut = true;
+    this.#close();
   }
 
   #halt(choice: Choice, halted: Halted): void {
@@ -329,68 +340,62 @@ export async function* gateChatStream<C extends ChatChunk>(
   policy: Policy | string | object,
   options: ChatOptions = {},
 ): AsyncGenerator<C, void, undefined> {
-  const queue: C[] = [];
-  let wake = (): void => {};
+  const iterator = source[Symbol.asyncIterator]();
+  let given = 0;
+  let out!: ReadableStreamDefaultController<C>;
   const gate = new ChatGate<C>(
     policy,
     (chunk) => {
-      queue.push(chunk);
-      wake();
+      given += 1;
+      out.enqueue(chunk);
     },
     options,
   );
-  const iterator = source[Symbol.asyncIterator]();
-  let over = false;
   let left = false;
-  const leave = async (): Promise<void> => {
+  const leave = (): void => {
     if (left) return;
     left = true;
     source.controller?.abort();
     // not waited for: an iterator whose next chunk is still to come closes only behind it
     void Promise.resolve(iterator.return?.()).catch(() => {});
   };
-  // The source is read beside what is given out, so that a score that comes while the source is silent is not
-  // kept waiting by it.
-  let read: Promise<IteratorResult<C>> | null = null;
+  // The source is read one chunk ahead of whoever iterates, and beside the scores: text that a score lets go leaves
+  // while the source is silent.
+  const stream = new ReadableStream<C>(
+    {
+      start(controller) {
+        out = controller;
+      },
+      async pull() {
+        const before = given;
+        while (given === before) {
+          await gate.ready();
+          const next = gate.shut ? undefined : await Promise.race([iterator.next(), gate.closed]);
+          if (next && !next.done) {
+            gate.push(next.value);
+            continue;
+          }
+          if (next) left = true;
+          else leave();
+          await gate.finish();
+          out.close();
+          return;
+        }
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const reader = stream.getReader();
   try {
     while (true) {
-      while (queue.length > 0) yield queue.shift() as C;
-      if (over) return;
-      if (gate.shut) {
-        over = true;
-        await gate.finish();
-        continue;
-      }
-      if (!read) {
-        await gate.ready();
-        if (queue.length > 0 || gate.shut) continue;
-        read = iterator.next();
-      }
-      const woken = new Promise<null>((resolve) => {
-        wake = () => resolve(null);
-      });
-      const next = await Promise.race([read, woken]);
-      wake = () => {};
-      if (!next) continue;
-      read = null;
-      if (next.done) {
-        over = left = true;
-        const finished = gate.finish().then(() => true);
-        while (true) {
-          const more = new Promise<false>((resolve) => {
-            wake = () => resolve(false);
-          });
-          const done = queue.length > 0 ? false : await Promise.race([finished, more]);
-          while (queue.length > 0) yield queue.shift() as C;
-          if (done) break;
-        }
-        continue;
-      }
-      gate.push(next.value);
+      const next = await reader.read();
+      if (next.done) return;
+      yield next.value;
     }
   } finally {
-    await leave();
+    leave();
     gate.free();
+    void reader.cancel().catch(() => {});
   }
 }
 
@@ -636,7 +641,11 @@ function tokensAre(logprobs: unknown, channel: "content" | "refusal", text: stri
   const tokens = isObject(logprobs) ? logprobs[channel] : undefined;
   if (tokens == null) return true;
   if (!Array.isArray(tokens)) return false;
-  return tokens.map((token: unknown) => (isObject(token) ? token["token"] : "")).join("") === text;
+  const all = tokens.filter(isObject);
+  // a token can be half a character: its bytes know
+  const bytes = all.flatMap((token) => (Array.isArray(token["bytes"]) ? (token["bytes"] as number[]) : []));
+  if (bytes.length > 0) return new TextDecoder().decode(new Uint8Array(bytes)) === text;
+  return all.map((token) => token["token"]).join("") === text;
 }
 
 /** Whether there is a word in it somewhere. */

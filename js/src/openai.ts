@@ -1,0 +1,33 @@
+//! For the official `openai` client.
+
+import type OpenAI from "openai";
+import type { ChatOptions } from "./chat.js";
+import { TidegateError } from "./errors.js";
+import { Policy } from "./policy.js";
+import { gatedFetch } from "./sse.js";
+
+export { gateChatStream, type ChatNote, type ChatOptions } from "./chat.js";
+
+/**
+ * A client like `client`, whose chat completions are gated, streams and whole ones: `chat.completions.create`,
+ * `.stream`, `.parse` and `.runTools` alike, as the gate sits in the client's `fetch`. `client` stays as it is.
+ *
+ * A halt ends a stream with `finish_reason: "content_filter"`; the choice's field `tidegate` says why. Errors of the
+ * API come as the client's own errors. The connection is left at a halt.
+ *
+ * What is no chat completion (Responses, embeddings, files) is refused: the call fails with an `APIConnectionError` whose `cause`
+ * is a `TidegateError` `unknown_answer`. Use `client` for these.
+ *
+ * Throws `bad_argument` for a client that does not use the `fetch` it is given (X.509 credentials).
+ */
+export function gateOpenAI<C extends OpenAI>(client: C, policy: Policy | string | object, options: ChatOptions = {}): C {
+  const ready = policy instanceof Policy ? policy : new Policy(policy);
+  // `fetch` is private in the types; it is what the client was made with
+  const under = (client as unknown as { fetch?: typeof fetch }).fetch ?? globalThis.fetch;
+  const gate = gatedFetch(ready, { ...options, fetch: (input, init) => under(input, init) });
+  const gated = client.withOptions({ fetch: gate });
+  if ((gated as unknown as { fetch?: typeof fetch }).fetch !== gate) {
+    throw new TidegateError("bad_argument", "this client does not use the `fetch` it is given, so that it cannot be gated");
+  }
+  return gated as C;
+}
