@@ -6,6 +6,7 @@
 
 import { TidegateError } from "./errors.js";
 import type { Channel, Halted, Release, Step } from "./gate.js";
+import { Characters, Pieces, wellFormed } from "./pieces.js";
 import { Policy } from "./policy.js";
 import { GateSession, type StreamOptions } from "./session.js";
 
@@ -51,8 +52,7 @@ interface Call {
 interface Choice {
   readonly index: number;
   readonly calls: Map<number | null, Call>;
-  /** The first half of a character whose second half has yet to come, by channel. */
-  readonly halves: Map<Channel, string>;
+  readonly texts: Map<Channel, Characters>;
   halted: Halted | null;
 }
 
@@ -179,7 +179,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     this.#ended = true;
     if (!this.#shut) {
       for (const choice of this.#choices.values()) {
-        for (const channel of [...choice.halves.keys()]) this.#put(choice, channel, "", true);
+        for (const channel of choice.texts.keys()) this.#put(choice, channel, null);
       }
       await this.session.finish();
       this.#lookForHalts();
@@ -212,7 +212,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
   #choice(index: number): Choice {
     let choice = this.#choices.get(index);
     if (!choice) {
-      choice = { index, calls: new Map(), halves: new Map(), halted: null };
+      choice = { index, calls: new Map(), texts: new Map(), halted: null };
       this.#choices.set(index, choice);
     }
     return choice;
@@ -226,7 +226,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     let left = false;
     const whole = new Map<Channel, boolean>();
     for (const slot of read.slots) {
-      const text = this.#put(state, slot.channel, slot.text, false);
+      const text = this.#put(state, slot.channel, slot.text);
       slot.put(text);
       left ||= text !== "";
       if (text === slot.text) continue;
@@ -255,21 +255,17 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     return { choice: changed ? out : choice, changed, held, empty };
   }
 
-  /** Pushes text; gives back what may leave now on its channel, and sees to what leaves elsewhere. */
-  #put(choice: Choice, channel: Channel, text: string, last: boolean): string {
-    text = (choice.halves.get(channel) ?? "") + text;
-    choice.halves.delete(channel);
-    // a character can be cut in two, by escapes in JSON; the gate takes whole ones only
-    if (!last && /[\ud800-\udbff]$/.test(text)) {
-      choice.halves.set(channel, text.slice(-1));
-      text = text.slice(0, -1);
-    }
+  /** Pushes text (`null`: the last of it); gives back what may leave now in its place, and sees to what leaves elsewhere. */
+  #put(choice: Choice, channel: Channel, delta: string | null): string {
+    let characters = choice.texts.get(channel);
+    if (!characters) choice.texts.set(channel, (characters = new Characters()));
+    const text = delta === null ? characters.finish() : characters.take(delta);
     if (text === "") return "";
-    const step = this.session.push(wellFormed(text), { choice: choice.index, channel });
+    const step = this.session.push(text, { choice: choice.index, channel });
     let here = "";
     const elsewhere: Release[] = [];
     for (const release of step.releases) {
-      if (!last && release.choice === choice.index && release.channel === channel) here += release.text;
+      if (delta !== null && release.choice === choice.index && release.channel === channel) here += release.text;
       else elsewhere.push(release);
     }
     this.#give(elsewhere);
@@ -308,7 +304,6 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
 
   #halt(choice: Choice, halted: Halted): void {
     choice.halted = halted;
-    choice.halves.clear();
     const note: ChatNote = { halted };
     const last = { index: choice.index, delta: {}, logprobs: null, finish_reason: "content_filter", tidegate: note };
     this.#out({ ...this.#head, choices: [last] });
@@ -465,34 +460,6 @@ export async function gateChat<A extends ChatCompletion>(
     return { ...whole, choices: gated } as unknown as A;
   } finally {
     session.free();
-  }
-}
-
-/** Knows whose text a release is, when several texts follow each other on one channel. */
-export class Pieces<T> {
-  readonly #pieces = new Map<string, { owner: T; start: number; end: number }[]>();
-
-  /** The next text of the channel. */
-  add(owner: T, choice: number, channel: Channel, text: string): void {
-    const key = `${choice} ${channel}`;
-    const list = this.#pieces.get(key) ?? [];
-    this.#pieces.set(key, list);
-    const start = list.at(-1)?.end ?? 0;
-    list.push({ owner, start, end: start + utf8Length(text) });
-  }
-
-  /** The owners of a release, each with its part. What stands for masked text goes where the masked text began. */
-  place(release: Release): { owner: T; text: string }[] {
-    const list = this.#pieces.get(`${release.choice} ${release.channel}`) ?? [];
-    const of = list.filter((piece) => piece.end > release.start && piece.start < release.end);
-    const first = of[0] ?? list.at(-1);
-    if (!first) return [];
-    if (release.masked || of.length < 2) return [{ owner: first.owner, text: release.text }];
-    const bytes = new TextEncoder().encode(release.text);
-    return of.map(({ owner, start, end }) => ({
-      owner,
-      text: new TextDecoder().decode(bytes.subarray(Math.max(start - release.start, 0), end - release.start)),
-    }));
   }
 }
 
@@ -660,19 +627,10 @@ export function allowsFaults(policy: Policy): boolean {
   return isObject(stream) && stream["on_fault"] === "allow";
 }
 
-/** Without halves of characters: each is U+FFFD, as in every encoding to UTF-8. */
-export function wellFormed(text: string): string {
-  return /[\ud800-\udfff]/.test(text) ? new TextDecoder().decode(new TextEncoder().encode(text)) : text;
-}
-
 export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isEmpty(value: unknown): boolean {
   return !isObject(value) || Object.values(value).every((at) => at == null || at === "");
-}
-
-function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

@@ -15,8 +15,8 @@ export { gateChatStream, type ChatNote, type ChatOptions } from "./chat.js";
  * A halt ends a stream with `finish_reason: "content_filter"`; the choice's field `tidegate` says why. Errors of the
  * API come as the client's own errors. The connection is left at a halt.
  *
- * What is no chat completion (Responses, embeddings, files) is refused: the call fails with an `APIConnectionError` whose `cause`
- * is a `TidegateError` `unknown_answer`. Use `client` for these.
+ * The answers to other calls (Responses, embeddings, files) are withheld: these fail with the client's
+ * `BadRequestError`, `code: "unknown_answer"`. Use `client` for them.
  *
  * Throws `bad_argument` for a client that does not use the `fetch` it is given (X.509 credentials).
  */
@@ -24,7 +24,17 @@ export function gateOpenAI<C extends OpenAI>(client: C, policy: Policy | string 
   const ready = policy instanceof Policy ? policy : new Policy(policy);
   // `fetch` is private in the types; it is what the client was made with
   const under = (client as unknown as { fetch?: typeof fetch }).fetch ?? globalThis.fetch;
-  const gate = gatedFetch(ready, { ...options, fetch: (input, init) => under(input, init) });
+  const inner = gatedFetch(ready, { ...options, fetch: (input, init) => under(input, init) });
+  const gate: typeof fetch = async (input, init) => {
+    try {
+      return await inner(input, init);
+    } catch (error) {
+      // the client takes an error of its `fetch` for one of the network, and would ask, and pay, again
+      if (!(error instanceof TidegateError)) throw error;
+      const body = { error: { message: error.message, type: "tidegate", code: error.code, param: null } };
+      return Response.json(body, { status: 400, headers: { "x-should-retry": "false" } });
+    }
+  };
   const gated = client.withOptions({ fetch: gate });
   if ((gated as unknown as { fetch?: typeof fetch }).fetch !== gate) {
     throw new TidegateError("bad_argument", "this client does not use the `fetch` it is given, so that it cannot be gated");
