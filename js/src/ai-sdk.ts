@@ -10,10 +10,11 @@ import type {
   LanguageModelV4ToolCall,
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
+import { recording } from "./chat.js";
 import type { Channel, Halted, Step } from "./gate.js";
 import { Characters, Pieces, wellFormed } from "./pieces.js";
-import { Policy } from "./policy.js";
-import { GateSession, type StreamOptions } from "./session.js";
+import { Policy, type PolicyDocument } from "./policy.js";
+import { GateSession, type SessionOptions } from "./session.js";
 
 type Part = LanguageModelV4StreamPart;
 type Finish = Extract<Part, { type: "finish" }>;
@@ -31,7 +32,7 @@ type Finish = Extract<Part, { type: "finish" }>;
  * What would show ungated text is left out: raw chunks (a warning says so), the `response.body` of whole answers, and `logprobs` of text that did
  * not leave as it was. Results of tools that the provider runs, sources and files are not the model's words and pass.
  */
-export function tidegateMiddleware(policy: Policy | string | object, options: StreamOptions = {}): LanguageModelV4Middleware {
+export function tidegateMiddleware(policy: Policy | string | PolicyDocument, options: SessionOptions = {}): LanguageModelV4Middleware {
   const ready = policy instanceof Policy ? policy : new Policy(policy);
   return {
     specificationVersion: "v4",
@@ -65,7 +66,7 @@ interface Lane {
   readonly waiting: { at: number; part: () => Part }[];
 }
 
-function gateParts(policy: Policy, options: StreamOptions, raw: boolean): TransformStream<Part, Part> {
+function gateParts(policy: Policy, options: SessionOptions, raw: boolean): TransformStream<Part, Part> {
   const pieces = new Pieces<Block | null>();
   const lanes = new Map<Channel, Lane>();
   /** The lane of each tool call, by its id. */
@@ -122,15 +123,14 @@ function gateParts(policy: Policy, options: StreamOptions, raw: boolean): Transf
       on.released = Math.max(on.released, release.end);
       giveUpTo(on, on.released);
     }
-    const { halted } = session.gate.verdict();
-    if (halted) halt(halted);
+    for (const event of step.events) if (event.event === "halted") halt(event);
   };
 
   const push = (lane: Lane, block: Block | null, text: string): void => {
     if (text === "" || over) return;
     lane.came += text;
     lane.end = pieces.add(block, 0, lane.channel, text);
-    take(session.push(text, { channel: lane.channel }));
+    session.push(text, { channel: lane.channel });
   };
 
   const halt = (halted: Halted): void => {
@@ -148,7 +148,8 @@ function gateParts(policy: Policy, options: StreamOptions, raw: boolean): Transf
       providerMetadata: noted(withoutLogprobs(finish?.providerMetadata), halted),
     });
     out.terminate();
-    session.free();
+    // not from within a step of the session
+    queueMicrotask(() => session.free());
   };
 
   const end = async (): Promise<void> => {
@@ -190,7 +191,7 @@ function gateParts(policy: Policy, options: StreamOptions, raw: boolean): Transf
     start(controller) {
       out = controller;
       session = new GateSession(policy, {
-        ...options,
+        ...recording(options),
         onStep(step, gate) {
           options.onStep?.(step, gate);
           if (!over) take(step);
@@ -285,7 +286,7 @@ interface Whole {
   left: string;
 }
 
-async function gateResult(result: LanguageModelV4GenerateResult, policy: Policy, options: StreamOptions): Promise<LanguageModelV4GenerateResult> {
+async function gateResult(result: LanguageModelV4GenerateResult, policy: Policy, options: SessionOptions): Promise<LanguageModelV4GenerateResult> {
   const pieces = new Pieces<Whole>();
   const take = (step: Step): void => {
     for (const release of step.releases) {
@@ -293,7 +294,7 @@ async function gateResult(result: LanguageModelV4GenerateResult, policy: Policy,
     }
   };
   const session = new GateSession(policy, {
-    ...options,
+    ...recording(options),
     onStep(step, gate) {
       options.onStep?.(step, gate);
       take(step);
@@ -306,7 +307,7 @@ async function gateResult(result: LanguageModelV4GenerateResult, policy: Policy,
     all.push(whole);
     if (text !== "") {
       pieces.add(whole, 0, channel, text);
-      take(session.push(text, { channel }));
+      session.push(text, { channel });
       await session.ready();
     }
     return whole;

@@ -5,10 +5,10 @@
 // the source has ended: until then a late score may still halt it.
 
 import { TidegateError } from "./errors.js";
-import type { Channel, Halted, Release, Step } from "./gate.js";
+import type { Channel, Halted, PushOptions, Release, Step, Token } from "./gate.js";
 import { Characters, Pieces, wellFormed } from "./pieces.js";
-import { Policy } from "./policy.js";
-import { GateSession, type StreamOptions } from "./session.js";
+import { Policy, type PolicyDocument } from "./policy.js";
+import { GateSession, type SessionOptions } from "./session.js";
 
 /** What is read of a `chat.completion.chunk`. Everything else passes as it is. */
 export interface ChatChunk {
@@ -29,7 +29,7 @@ export interface ChatNote {
 }
 
 /** How a chat completion is gated. */
-export interface ChatOptions extends StreamOptions {
+export interface ChatOptions extends SessionOptions {
   /** How many answers were asked for (`n` of the request). Once as many are halted the source is left.
    *  Default: as many as were seen. `gatedFetch` and `gateOpenAI` take it from the request. */
   n?: number;
@@ -78,10 +78,13 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
   readonly #emit: (chunk: C) => void;
   readonly #options: ChatOptions;
   readonly #keep: ReadonlySet<string>;
-  readonly #allowsFaults: boolean;
   readonly #choices = new Map<number, Choice>();
   /** What the next chunk of our own repeats of the last one. */
   #head: Json = { object: "chat.completion.chunk" };
+  /** The place of the text that is being pushed: what leaves of its channel goes there. */
+  #slot: { choice: number; channel: Channel; left: string } | null = null;
+  /** Halts whose chunk has yet to leave, behind the text before them. */
+  #halts: Halted[] = [];
   /** Chunks with the end of a choice, and all behind them. */
   #tail: Json[] = [];
   #shut = false;
@@ -92,17 +95,15 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     this.#close = () => resolve(undefined);
   });
 
-  constructor(policy: Policy | string | object, emit: (chunk: C) => void, options: ChatOptions = {}) {
-    const ready = policy instanceof Policy ? policy : new Policy(policy);
+  constructor(policy: Policy | string | PolicyDocument, emit: (chunk: C) => void, options: ChatOptions = {}) {
     this.#emit = emit;
     this.#options = options;
     this.#keep = new Set(options.keep);
-    this.#allowsFaults = allowsFaults(ready);
-    this.session = new GateSession(ready, {
-      ...options,
+    this.session = new GateSession(policy, {
+      ...recording(options),
       onStep: (step, gate) => {
         options.onStep?.(step, gate);
-        this.#later(step);
+        this.#took(step);
       },
     });
   }
@@ -162,7 +163,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
         this.#out({ ...rest, choices });
       }
     }
-    this.#lookForHalts();
+    this.#giveHalts();
   }
 
   /** Resolves when more can be taken: fewer than 8 claims wait for scores. */
@@ -179,10 +180,10 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     this.#ended = true;
     if (!this.#shut) {
       for (const choice of this.#choices.values()) {
-        for (const channel of choice.texts.keys()) this.#put(choice, channel, null);
+        for (const channel of choice.texts.keys()) this.#put(choice, { channel, text: "" }, true);
       }
+      this.#giveHalts();
       await this.session.finish();
-      this.#lookForHalts();
     }
     this.#giveTail();
   }
@@ -192,15 +193,16 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
    * unless the policy's `stream.on_fault` is `allow`.
    */
   fault(code: string, detail: string): void {
-    if (this.#shut || this.#ended || this.#allowsFaults) return;
+    if (this.#shut || this.#ended) return;
     if (this.#choices.size === 0) this.#choice(0);
-    for (const choice of this.#choices.values()) {
-      if (choice.halted) continue;
-      const halted: Halted = { check: "stream", code, choice: choice.index, reason: `${code} (${detail})` };
-      this.#halt(choice, halted);
-      this.#options.onHalt?.(halted);
+    this.session.fault(code, detail);
+    for (const { index, halted } of this.#choices.values()) {
+      const verdict = halted ? null : this.session.gate.verdict(index);
+      if (verdict?.halted) this.#halts.push(verdict.halted);
     }
-    this.#shutAll();
+    this.#giveHalts();
+    // no choice that comes later would be let out
+    if ([...this.#choices.values()].every((choice) => choice.halted)) this.#shutAll();
   }
 
   /** Gives back the memory of the gate. What is held never leaves. */
@@ -226,7 +228,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     let left = false;
     const whole = new Map<Channel, boolean>();
     for (const slot of read.slots) {
-      const text = this.#put(state, slot.channel, slot.text);
+      const text = this.#put(state, slot, false, choice["logprobs"]);
       slot.put(text);
       left ||= text !== "";
       if (text === slot.text) continue;
@@ -243,7 +245,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     }
     if (choice["logprobs"] != null) {
       const fits = (["content", "refusal"] as const).every(
-        (channel) => whole.get(channel) !== false && tokensAre(choice["logprobs"], channel, read.texts(channel)),
+        (channel) => whole.get(channel) !== false && tokensOf(choice["logprobs"], channel, read.texts(channel)) !== null,
       );
       if (!fits) {
         out["logprobs"] = null;
@@ -255,42 +257,47 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     return { choice: changed ? out : choice, changed, held, empty };
   }
 
-  /** Pushes text (`null`: the last of it); gives back what may leave now in its place, and sees to what leaves elsewhere. */
-  #put(choice: Choice, channel: Channel, delta: string | null): string {
+  /** Pushes text (`last`: what is left of it); gives back what may leave now in its place. */
+  #put(choice: Choice, { channel, text: delta }: Pick<Slot, "channel" | "text">, last: boolean, logprobs?: unknown): string {
     let characters = choice.texts.get(channel);
     if (!characters) choice.texts.set(channel, (characters = new Characters()));
-    const text = delta === null ? characters.finish() : characters.take(delta);
+    const text = last ? characters.finish() : characters.take(delta);
     if (text === "") return "";
-    const step = this.session.push(text, { choice: choice.index, channel });
-    let here = "";
-    const elsewhere: Release[] = [];
+    const slot = { choice: choice.index, channel, left: "" };
+    if (!last) this.#slot = slot;
+    const options: PushOptions = { choice: choice.index, channel };
+    const tokens = channel === "content" || channel === "refusal" ? tokensOf(logprobs, channel, text) : null;
+    if (tokens && tokens.length > 0) options.tokens = tokens;
+    try {
+      this.session.push(text, options);
+    } finally {
+      this.#slot = null;
+    }
+    return slot.left;
+  }
+
+  /** What a push, a score or the end has led to. */
+  #took(step: Step): void {
+    const slot = this.#slot;
     for (const release of step.releases) {
-      if (delta !== null && release.choice === choice.index && release.channel === channel) here += release.text;
-      else elsewhere.push(release);
+      if (slot && release.choice === slot.choice && release.channel === slot.channel) slot.left += release.text;
+      else this.#give(release);
     }
-    this.#give(elsewhere);
-    return here;
+    for (const event of step.events) if (event.event === "halted") this.#halts.push(event);
+    // while text is pushed its chunk has yet to leave, and before the halt
+    if (!slot) this.#giveHalts();
   }
 
-  /** A step that a score has led to, or the end. */
-  #later(step: Step): void {
-    this.#give(step.releases);
-    this.#lookForHalts();
+  /** Gives out text in a chunk of our own. */
+  #give({ choice, channel, text }: Release): void {
+    const delta = deltaOf(channel, text, this.#choice(choice).calls);
+    this.#out({ ...this.#head, choices: [{ index: choice, delta, logprobs: null, finish_reason: null }] });
   }
 
-  /** Gives out text in chunks of our own. */
-  #give(releases: readonly Release[]): void {
-    for (const { choice, channel, text } of releases) {
-      if (text === "") continue;
-      const delta = deltaOf(channel, text, this.#choice(choice).calls);
-      this.#out({ ...this.#head, choices: [{ index: choice, delta, logprobs: null, finish_reason: null }] });
-    }
-  }
-
-  #lookForHalts(): void {
-    for (const choice of this.#choices.values()) {
-      const verdict = choice.halted ? null : this.session.gate.verdict(choice.index);
-      if (verdict?.halted) this.#halt(choice, verdict.halted);
+  #giveHalts(): void {
+    for (const halted of this.#halts.splice(0)) {
+      const choice = this.#choice(halted.choice);
+      if (!choice.halted) this.#halt(choice, halted);
     }
     const states = [...this.#choices.values()];
     const all = states.length > 0 && states.every((choice) => choice.halted);
@@ -332,7 +339,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
  */
 export async function* gateChatStream<C extends ChatChunk>(
   source: AsyncIterable<C> & { controller?: AbortController },
-  policy: Policy | string | object,
+  policy: Policy | string | PolicyDocument,
   options: ChatOptions = {},
 ): AsyncGenerator<C, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
@@ -400,7 +407,7 @@ export async function* gateChatStream<C extends ChatChunk>(
  */
 export async function gateChat<A extends ChatCompletion>(
   answer: A,
-  policy: Policy | string | object,
+  policy: Policy | string | PolicyDocument,
   options: ChatOptions = {},
 ): Promise<A> {
   const whole = answer as unknown as Json;
@@ -410,7 +417,7 @@ export async function gateChat<A extends ChatCompletion>(
   const keep = new Set(options.keep);
   const pieces = new Pieces<Slot & { left: string }>();
   const session = new GateSession(policy, {
-    ...options,
+    ...recording(options),
     onStep: (step, gate) => {
       options.onStep?.(step, gate);
       take(step);
@@ -432,7 +439,7 @@ export async function gateChat<A extends ChatCompletion>(
       for (const slot of slots) {
         const text = wellFormed(slot.text);
         pieces.add(slot, index, slot.channel, text);
-        take(session.push(text, { choice: index, channel: slot.channel }));
+        session.push(text, { choice: index, channel: slot.channel });
         await session.ready();
       }
     }
@@ -603,16 +610,17 @@ function deltaOf(channel: Channel, text: string, calls: Map<number | null, Call>
   return { tool_calls: [{ index: call?.key ?? 0, ...says }] };
 }
 
-/** Whether the tokens of `logprobs` are those of the text, so that they show nothing that it does not. */
-function tokensAre(logprobs: unknown, channel: "content" | "refusal", text: string): boolean {
-  const tokens = isObject(logprobs) ? logprobs[channel] : undefined;
-  if (tokens == null) return true;
-  if (!Array.isArray(tokens)) return false;
-  const all = tokens.filter(isObject);
-  // a token can be half a character: its bytes know
-  const bytes = all.flatMap((token) => (Array.isArray(token["bytes"]) ? (token["bytes"] as number[]) : []));
-  if (bytes.length > 0) return new TextDecoder().decode(new Uint8Array(bytes)) === text;
-  return all.map((token) => token["token"]).join("") === text;
+/** The tokens of `logprobs`; null if they are not those of the text, and so might show what it does not. */
+function tokensOf(logprobs: unknown, channel: "content" | "refusal", text: string): Token[] | null {
+  const list = isObject(logprobs) ? logprobs[channel] : undefined;
+  if (list == null) return [];
+  if (!Array.isArray(list)) return null;
+  const tokens: Token[] = [];
+  for (const token of list as unknown[]) {
+    if (!isObject(token) || typeof token["token"] !== "string" || typeof token["logprob"] !== "number") return null;
+    tokens.push({ text: token["token"], logprob: token["logprob"] });
+  }
+  return tokens.map((token) => token.text).join("") === text ? tokens : null;
 }
 
 /** Whether there is a word in it somewhere. */
@@ -622,9 +630,9 @@ function hasText(value: unknown): boolean {
   return isObject(value) && Object.values(value).some(hasText);
 }
 
-export function allowsFaults(policy: Policy): boolean {
-  const stream = policy.toJSON()["stream"];
-  return isObject(stream) && stream["on_fault"] === "allow";
+/** A trace is kept only where `onStep` can take it. */
+export function recording(options: SessionOptions): SessionOptions {
+  return { ...options, record: options.record ?? options.onStep !== undefined };
 }
 
 export function isObject(value: unknown): value is Json {

@@ -3,7 +3,7 @@
 import type OpenAI from "openai";
 import type { ChatOptions } from "./chat.js";
 import { TidegateError } from "./errors.js";
-import { Policy } from "./policy.js";
+import { Policy, type PolicyDocument } from "./policy.js";
 import { gatedFetch } from "./sse.js";
 
 export { gateChatStream, type ChatNote, type ChatOptions } from "./chat.js";
@@ -20,7 +20,7 @@ export { gateChatStream, type ChatNote, type ChatOptions } from "./chat.js";
  *
  * Throws `bad_argument` for a client that does not use the `fetch` it is given (X.509 credentials).
  */
-export function gateOpenAI<C extends OpenAI>(client: C, policy: Policy | string | object, options: ChatOptions = {}): C {
+export function gateOpenAI<C extends OpenAI>(client: C, policy: Policy | string | PolicyDocument, options: ChatOptions = {}): C {
   const ready = policy instanceof Policy ? policy : new Policy(policy);
   // `fetch` is private in the types; it is what the client was made with
   const under = (client as unknown as { fetch?: typeof fetch }).fetch ?? globalThis.fetch;

@@ -2,7 +2,7 @@
 
 import { ChatGate, gateChat, isObject, type ChatChunk, type ChatOptions } from "./chat.js";
 import { TidegateError } from "./errors.js";
-import { Policy } from "./policy.js";
+import { Policy, type PolicyDocument } from "./policy.js";
 
 /** Bytes of one event unless the policy says otherwise: `limits.event_bytes_max`. */
 const EVENT_BYTES_MAX = 8 << 20;
@@ -28,7 +28,7 @@ interface SseEvent {
  *
  * When the source errs, so does the readable side, with the same error, and what was held never leaves.
  */
-export function gateSSE(policy: Policy | string | object, options: ChatOptions = {}): TransformStream<Uint8Array, Uint8Array> {
+export function gateSSE(policy: Policy | string | PolicyDocument, options: ChatOptions = {}): TransformStream<Uint8Array, Uint8Array> {
   const ready = policy instanceof Policy ? policy : new Policy(policy);
   const keep = new Set(options.keep);
   const limit = eventBytesMax(ready);
@@ -179,7 +179,7 @@ export function gateSSE(policy: Policy | string | object, options: ChatOptions =
  * Answers that are errors (status 400 and above, or JSON with `error`), redirects and empty answers pass untouched.
  * For anything else it throws a `TidegateError` `unknown_answer`: what it cannot gate does not leave.
  */
-export function gatedFetch(policy: Policy | string | object, options: ChatOptions & { fetch?: typeof fetch } = {}): typeof fetch {
+export function gatedFetch(policy: Policy | string | PolicyDocument, options: ChatOptions & { fetch?: typeof fetch } = {}): typeof fetch {
   const ready = policy instanceof Policy ? policy : new Policy(policy);
   const { fetch: under = globalThis.fetch, ...gating } = options;
   return async (input, init) => {
