@@ -173,8 +173,9 @@ function gateParts(policy: Policy, options: SessionOptions, raw: boolean): Trans
   };
 
   const delta = (lane: Lane, block: Block, part: Extract<Part, { delta: string }>): void => {
-    push(lane, block, lane.characters.take(part.delta));
     const { providerMetadata } = part;
+    if (part.delta === "") return behind(lane, () => part);
+    push(lane, block, lane.characters.take(part.delta));
     if (providerMetadata && !over) behind(lane, () => ({ type: block.delta, id: block.id, delta: "", providerMetadata }));
   };
 

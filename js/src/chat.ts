@@ -146,8 +146,9 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
         continue;
       }
       changed = true;
-      ends.push({ ...gated.choice, delta: {}, logprobs: null });
-      if (!isEmpty(gated.choice["delta"])) choices.push({ ...gated.choice, finish_reason: null });
+      const says = !isEmpty(gated.choice["delta"]);
+      ends.push(says ? { ...gated.choice, delta: {}, logprobs: null } : gated.choice);
+      if (says) choices.push({ ...gated.choice, finish_reason: null });
     }
 
     if (!changed && this.#tail.length === 0) {

@@ -169,7 +169,12 @@ export function gateSSE(policy: Policy | string | PolicyDocument, options: ChatO
       gate.free();
     },
   };
-  return new TransformStream(transformer);
+  try {
+    // the gate is made right here
+    return new TransformStream(transformer);
+  } finally {
+    if (ready !== policy) ready.free();
+  }
 }
 
 /**

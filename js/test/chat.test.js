@@ -5,7 +5,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ChatGate, gateChat, gateChatStream, init, Policy } from "tidegate";
 import { BEFORE_WRONG, chunk, chunksOf, collect, example, HOST, MASK, NOTHING, recorded, said, slowScorer, wholeOf } from "./far-end.js";
 
-before(() => init());
+/** Made once: 78 rules take a while to be made ready. */
+let mask;
+before(async () => {
+  await init();
+  mask = new Policy(MASK);
+});
 
 const FACTS = { facts: example("handbook.md") };
 const facts = () => new Policy(example("facts.toml"));
@@ -38,7 +43,7 @@ for (const name of RECORDED) {
 }
 
 test("a secret that is cut over several deltas is masked, in text and in a tool's arguments", async () => {
-  const all = said(await gated(chunksOf(example("leak.sse")), MASK));
+  const all = said(await gated(chunksOf(example("leak.sse")), mask));
   for (const secret of ["bob.hook@ferry.example", "5550", "4111", "ghp_", "Qr8Tu1"]) assert.ok(!all.content.includes(secret), secret);
   assert.match(all.content, /^Of course! Write to \[redacted\] or call \[redacted\]\. The booking was paid with \[redacted\], and the deploy token is \[redacted\]\. Bring ID\. Safe travels!$/);
   assert.equal(all.tools[0].id, "call_1");
@@ -95,7 +100,7 @@ test("a slow scorer: what it lets go leaves, what it rejects halts", async () =>
 
 test("what a score lets go leaves while the source is silent", async () => {
   async function* silent() {
-    yield chunk({ role: "assistant", content: "The first ferry sails at 6:30. And" });
+    yield chunk({ role: "assistant", content: "The first ferry sails at 6:30. And then" });
     await sleep(2000, undefined, { ref: true });
     yield chunk({}, { finish: "stop" });
   }
@@ -127,7 +132,7 @@ test("two answers: one is halted, the other goes on, and the source is not left"
 
 test("text that is held at the end leaves before the end", async () => {
   const source = [chunk({ content: "Send it to bob@ferry.example" }), chunk({ content: ", or call +49" }), chunk({}, { finish: "stop", usage: { total_tokens: 3 } })];
-  const left = await gated(source, MASK);
+  const left = await gated(source, mask);
   assert.equal(said(left).content, "Send it to [redacted], or call +49");
   const last = left.at(-1);
   assert.equal(last.choices[0].finish_reason, "stop");
@@ -149,7 +154,7 @@ test("logprobs leave only with text that left whole in its chunk", async () => {
   const logprobs = (text) => ({ content: [{ token: text, logprob: -0.1, bytes: [...Buffer.from(text)], top_logprobs: [] }], refusal: null });
   const source = [["Hello", "Hello"], [" bob@", " bob@"], ["ferry.example", "ferry.example"], [" is", " is"], [" other", " not that"]].map(
     ([text, token]) => ({ ...chunk({}), choices: [{ index: 0, delta: { content: text }, logprobs: logprobs(token), finish_reason: null }] }));
-  const left = await gated([...source, chunk({}, { finish: "stop" })], MASK);
+  const left = await gated([...source, chunk({}, { finish: "stop" })], mask);
   assert.equal(said(left).content, "Hello [redacted] is other");
   const shown = JSON.stringify(left.map((one) => one.choices[0]?.logprobs));
   assert.ok(!shown.includes("bob") && !shown.includes("ferry") && !shown.includes("not that"), shown);
@@ -178,13 +183,14 @@ test("content in parts, reasoning under two names, an old function call, a custo
     chunk({ tool_calls: [{ index: 0, custom: { input: ".example!" } }] }),
     chunk({}, { finish: "stop" }),
   ];
-  const left = await gated(source, MASK);
+  const left = await gated(source, mask);
   const text = JSON.stringify(left);
   assert.ok(!text.includes("bob"), text);
   const all = left.flatMap((one) => one.choices.map((choice) => choice.delta));
   const thought = all.map((delta) => (Array.isArray(delta.content) ? delta.content[0].thinking[0].text : (delta.reasoning_content ?? ""))).join("");
   assert.equal(thought, "He is [redacted]. So ");
-  assert.equal(all.map((delta) => delta.reasoning ?? "").join(""), " So ");
+  // what was held of the first leaves in the place of the next
+  assert.equal(all.map((delta) => delta.reasoning ?? "").join(""), ". So ");
   assert.equal(all.map((delta) => delta.function_call?.arguments ?? "").join(""), '{"to":"[redacted]"}');
   assert.equal(all.map((delta) => delta.tool_calls?.[0].custom?.input ?? "").join(""), "for [redacted]!");
 });
@@ -202,7 +208,7 @@ test("an error of the source is thrown as it is, and what was held never leaves"
   }
   const left = [];
   await assert.rejects(async () => {
-    for await (const one of gateChatStream(broken(), MASK)) left.push(one);
+    for await (const one of gateChatStream(broken(), mask)) left.push(one);
   }, error);
   assert.ok(!said(left).content.includes("5550"));
 });
@@ -246,7 +252,7 @@ test("whole answers: right, wrong, masked, two of them, and a slow scorer", asyn
     assert.deepEqual(usage, wrong.usage);
   }
 
-  const leak = await gateChat(wholeOf(chunksOf(example("leak.sse"))), MASK);
+  const leak = await gateChat(wholeOf(chunksOf(example("leak.sse"))), mask);
   const { message } = leak.choices[0];
   assert.ok(!JSON.stringify(message).includes("ghp_") && message.content.includes("[redacted]"));
   assert.equal(JSON.parse(message.tool_calls[0].function.arguments).to, "[redacted]");

@@ -6,7 +6,12 @@ import { InterruptableStoppingCriteria, PreTrainedTokenizer, TextStreamer } from
 import { gateChatStream, gateStream, gateText, init, Policy } from "tidegate";
 import { BEFORE_WRONG, chunk, chunksOf, collect, example, HOST, MASK, said, slowScorer } from "./far-end.js";
 
-before(() => init());
+/** Made once: 78 rules take a while to be made ready. */
+let mask;
+before(async () => {
+  await init();
+  mask = new Policy(MASK);
+});
 
 const FACTS = { facts: example("handbook.md") };
 const facts = () => new Policy(example("facts.toml"));
@@ -61,12 +66,12 @@ async function throughStreamer(text, policy, options = {}) {
 
 test("transformers.js TextStreamer, real tokenizer (no model can be fetched here): what no check objects to leaves whole", async () => {
   const text = "Grüße, 😀: the first ferry sails at 6:30.\nSo it does.";
-  assert.equal((await throughStreamer(text, MASK)).text, text);
+  assert.equal((await throughStreamer(text, mask)).text, text);
   assert.equal((await throughStreamer(text, facts(), FACTS)).text, text);
 });
 
 test("transformers.js TextStreamer: a secret is masked", async () => {
-  const { text } = await throughStreamer("The token is ghp_Ab3dEf6Hi9Jkl2No5Qr8Tu1Wx4Zx4Za7Cd0F now, 😀.", MASK);
+  const { text } = await throughStreamer("The token is ghp_Ab3dEf6Hi9Jkl2No5Qr8Tu1Wx4Zx4Za7Cd0F now, 😀.", mask);
   assert.equal(text, "The token is [redacted] now, 😀.");
 });
 
@@ -90,12 +95,12 @@ test("gateText on any generator: masked, halted, and errors of the source are it
     yield* text.match(/.{1,5}/gs);
     if (error) throw error;
   }
-  assert.equal((await collect(gateText(words("Write to bob@ferry.example now."), MASK))).join(""), "Write to [redacted] now.");
+  assert.equal((await collect(gateText(words("Write to bob@ferry.example now."), mask))).join(""), "Write to [redacted] now.");
   assert.equal((await collect(gateText(words(said(chunksOf(example("wrong.sse"))).content), facts(), FACTS))).join(""), BEFORE_WRONG);
   const error = new Error("out of memory");
   const left = [];
   await assert.rejects(async () => {
-    for await (const text of gateText(words("Call +49 30 5550 123", error), MASK)) left.push(text);
+    for await (const text of gateText(words("Call +49 30 5550 123", error), mask)) left.push(text);
   }, error);
   assert.ok(!left.join("").includes("5550"));
 });
@@ -114,7 +119,7 @@ async function* webllm(text) {
 test("WebLLM's chunks (its engine needs WebGPU, which is not here; test/types has its real types): whole, masked, halted", async () => {
   const right = said(chunksOf(example("right.sse"))).content;
   assert.deepEqual(await collect(gateChatStream(webllm(right), facts(), FACTS)).then((chunks) => [said(chunks).content, said(chunks).finish, chunks.at(-1).usage.total_tokens]), [right, "stop", 14]);
-  const masked = said(await collect(gateChatStream(webllm("Write to bob@ferry.example now."), MASK)));
+  const masked = said(await collect(gateChatStream(webllm("Write to bob@ferry.example now."), mask)));
   assert.equal(masked.content, "Write to [redacted] now.");
   const wrong = said(await collect(gateChatStream(webllm(said(chunksOf(example("wrong.sse"))).content), facts(), FACTS)));
   assert.equal(wrong.content, BEFORE_WRONG);
