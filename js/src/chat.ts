@@ -339,7 +339,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
  * Errors of the source are thrown as they are; what was held then never leaves.
  */
 export async function* gateChatStream<C extends ChatChunk>(
-  source: AsyncIterable<C> & { controller?: AbortController },
+  source: AsyncIterable<C>,
   policy: Policy | string | PolicyDocument,
   options: ChatOptions = {},
 ): AsyncGenerator<C, void, undefined> {
@@ -358,7 +358,7 @@ export async function* gateChatStream<C extends ChatChunk>(
   const leave = (): void => {
     if (left) return;
     left = true;
-    source.controller?.abort();
+    (source as { controller?: AbortController }).controller?.abort();
     // not waited for: an iterator whose next chunk is still to come closes only behind it
     void Promise.resolve(iterator.return?.()).catch(() => {});
   };

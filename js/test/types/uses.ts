@@ -1,6 +1,6 @@
 // Not run: `types.test.js` lets the compiler read it, against the real packages' types.
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import type { MLCEngineInterface } from "@mlc-ai/web-llm";
+import type { ChatCompletionChunk as WebChunk, MLCEngineInterface } from "@mlc-ai/web-llm";
 import { streamText, wrapLanguageModel } from "ai";
 import OpenAI from "openai";
 import { type ChatNote, gateChat, gateChatStream, gateSSE, gatedFetch, Policy } from "tidegate";
@@ -14,7 +14,8 @@ export async function webllm(): Promise<string> {
   const stream = await engine.chatCompletion({ stream: true, messages: [{ role: "user", content: "When?" }] });
   let text = "";
   for await (const chunk of gateChatStream(stream, policy)) {
-    text += chunk.choices[0]?.delta.content ?? "";
+    const same: WebChunk = chunk;
+    text += same.choices[0]?.delta.content ?? "";
   }
   return text;
 }
