@@ -246,7 +246,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     }
     if (choice["logprobs"] != null) {
       const fits = (["content", "refusal"] as const).every(
-        (channel) => whole.get(channel) !== false && tokensOf(choice["logprobs"], channel, read.texts(channel)) !== null,
+        (channel) => whole.get(channel) !== false && showsNoMore(choice["logprobs"], channel, read.texts(channel)),
       );
       if (!fits) {
         out["logprobs"] = null;
@@ -267,8 +267,8 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     const slot = { choice: choice.index, channel, left: "" };
     if (!last) this.#slot = slot;
     const options: PushOptions = { choice: choice.index, channel };
-    const tokens = channel === "content" || channel === "refusal" ? tokensOf(logprobs, channel, text) : null;
-    if (tokens && tokens.length > 0) options.tokens = tokens;
+    const tokens = tokensOf(logprobs, channel, text);
+    if (tokens.length > 0) options.tokens = tokens;
     try {
       this.session.push(text, options);
     } finally {
@@ -435,12 +435,15 @@ export async function gateChat<A extends ChatCompletion>(
       if (!isObject(choice)) continue;
       const index = typeof choice["index"] === "number" ? choice["index"] : place;
       const read = readMessage(choice["message"], new Map(), keep);
+      for (const key of ["delta", "text"]) if (choice[key] != null) read.dropped.push(key);
       const slots = read.slots.map((slot) => ({ ...slot, left: "" }));
       choices.push({ choice, index, read, slots });
       for (const slot of slots) {
         const text = wellFormed(slot.text);
         pieces.add(slot, index, slot.channel, text);
-        session.push(text, { choice: index, channel: slot.channel });
+        const tokens = tokensOf(choice["logprobs"], slot.channel, text);
+        const options: PushOptions = { choice: index, channel: slot.channel };
+        session.push(text, tokens.length > 0 ? { ...options, tokens } : options);
         await session.ready();
       }
     }
@@ -448,11 +451,13 @@ export async function gateChat<A extends ChatCompletion>(
     const gated = choices.map(({ choice, index, read, slots }) => {
       const halted = session.gate.verdict(index).halted;
       const same = !halted && slots.every((slot) => slot.left === slot.text);
+      const shown = same && (["content", "refusal"] as const).every((channel) => showsNoMore(choice["logprobs"], channel, read.texts(channel)));
       for (const slot of slots) slot.put(slot.left);
-      if (same && read.dropped.length === 0) return choice;
+      if (same && shown && read.dropped.length === 0) return choice;
       const message = { ...read.message };
-      const out: Json = { ...choice, message };
-      if (!same && choice["logprobs"] != null) out["logprobs"] = null;
+      const { delta: _delta, text: _text, ...kept } = choice;
+      const out: Json = { ...kept, message };
+      if (!shown && choice["logprobs"] != null) out["logprobs"] = null;
       const note: { halted?: Halted; dropped?: readonly string[] } = {};
       if (read.dropped.length > 0) note.dropped = read.dropped;
       if (halted) {
@@ -611,17 +616,59 @@ function deltaOf(channel: Channel, text: string, calls: Map<number | null, Call>
   return { tool_calls: [{ index: call?.key ?? 0, ...says }] };
 }
 
-/** The tokens of `logprobs`; null if they are not those of the text, and so might show what it does not. */
-function tokensOf(logprobs: unknown, channel: "content" | "refusal", text: string): Token[] | null {
-  const list = isObject(logprobs) ? logprobs[channel] : undefined;
+interface Entry {
+  readonly bytes: readonly number[];
+  readonly logprob: number;
+}
+
+/** The entries of `logprobs` for a channel; none where it has none, null where they cannot be read. */
+function entriesOf(logprobs: unknown, channel: Channel): Entry[] | null {
+  const list = isObject(logprobs) && (channel === "content" || channel === "refusal") ? logprobs[channel] : undefined;
   if (list == null) return [];
   if (!Array.isArray(list)) return null;
-  const tokens: Token[] = [];
-  for (const token of list as unknown[]) {
-    if (!isObject(token) || typeof token["token"] !== "string" || typeof token["logprob"] !== "number") return null;
-    tokens.push({ text: token["token"], logprob: token["logprob"] });
+  const entries: Entry[] = [];
+  for (const entry of list as unknown[]) {
+    if (!isObject(entry) || typeof entry["token"] !== "string" || typeof entry["logprob"] !== "number") return null;
+    // a token can be a part of a character: only its bytes say which
+    const bytes = Array.isArray(entry["bytes"]) ? (entry["bytes"] as number[]) : [...new TextEncoder().encode(entry["token"])];
+    entries.push({ bytes, logprob: entry["logprob"] });
   }
-  return tokens.map((token) => token.text).join("") === text ? tokens : null;
+  return entries;
+}
+
+/** Whether `logprobs` shows no more of a channel than the text. */
+function showsNoMore(logprobs: unknown, channel: Channel, text: string): boolean {
+  const entries = entriesOf(logprobs, channel);
+  if (entries?.length === 0) return true;
+  const bytes = new TextEncoder().encode(text);
+  const shown = entries?.flatMap((entry) => entry.bytes);
+  return shown?.length === bytes.length && shown.every((byte, at) => byte === bytes[at]);
+}
+
+/**
+ * The text's tokens for the gate. Tokens that are parts of a character become one with their mean, as do all where
+ * they are not as long as the text.
+ */
+function tokensOf(logprobs: unknown, channel: Channel, text: string): Token[] {
+  const entries = entriesOf(logprobs, channel) ?? [];
+  if (entries.length === 0) return [];
+  const mean = (of: readonly Entry[]): number => of.reduce((sum, entry) => sum + entry.logprob, 0) / of.length;
+  const bytes = new TextEncoder().encode(text);
+  if (entries.reduce((sum, entry) => sum + entry.bytes.length, 0) !== bytes.length) return [{ text, logprob: mean(entries) }];
+  const tokens: Token[] = [];
+  let start = 0;
+  let end = 0;
+  let group: Entry[] = [];
+  for (const entry of entries) {
+    group.push(entry);
+    end += entry.bytes.length;
+    // within a character the next byte continues it
+    if (end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80) continue;
+    tokens.push({ text: new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(start, end)), logprob: mean(group) });
+    start = end;
+    group = [];
+  }
+  return tokens;
 }
 
 /** Whether there is a word in it somewhere. */

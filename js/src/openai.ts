@@ -15,8 +15,8 @@ export { gateChatStream, type ChatNote, type ChatOptions } from "./chat.js";
  * A halt ends a stream with `finish_reason: "content_filter"`; the choice's field `tidegate` says why. Errors of the
  * API come as the client's own errors. The connection is left at a halt.
  *
- * The answers to other calls (Responses, embeddings, files) are withheld: these fail with the client's
- * `BadRequestError`, `code: "unknown_answer"`. Use `client` for them.
+ * Other calls (Responses, embeddings, files) are not made: they fail with the client's `BadRequestError`,
+ * `code: "unknown_answer"`. Use `client` for them.
  *
  * Throws `bad_argument` for a client that does not use the `fetch` it is given (X.509 credentials).
  */
@@ -27,6 +27,10 @@ export function gateOpenAI<C extends OpenAI>(client: C, policy: Policy | string 
   const inner = gatedFetch(ready, { ...options, fetch: (input, init) => under(input, init) });
   const gate: typeof fetch = async (input, init) => {
     try {
+      const { pathname } = new URL(input instanceof Request ? input.url : input);
+      if (!/\/chat\/completions(\/[^/]+)?\/?$/.test(pathname)) {
+        throw new TidegateError("unknown_answer", `\`${pathname}\` gives no chat completion: use the client that is not gated`);
+      }
       return await inner(input, init);
     } catch (error) {
       // the client takes an error of its `fetch` for one of the network, and would ask, and pay, again

@@ -37,7 +37,7 @@ export class Pieces<T> {
     return of.map((piece) => {
       const from = Math.max(piece.start, start);
       const to = Math.min(piece.end, end);
-      return { owner: piece.owner, text: new TextDecoder().decode(bytes.subarray(from - start, to - start)), start: from, end: to };
+      return { owner: piece.owner, text: new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(from - start, to - start)), start: from, end: to };
     });
   }
 }
@@ -63,5 +63,5 @@ export class Characters {
 
 /** Half characters become U+FFFD, as in every encoding to UTF-8. */
 export function wellFormed(text: string): string {
-  return /[\ud800-\udfff]/.test(text) ? new TextDecoder().decode(new TextEncoder().encode(text)) : text;
+  return /[\ud800-\udfff]/.test(text) ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(text)) : text;
 }

@@ -162,6 +162,27 @@ test("logprobs leave only with text that left whole in its chunk", async () => {
   assert.deepEqual(kept.slice(0, 4), source.slice(0, 4));
 });
 
+test("logprobs reach the gate: a token that the model was not sure of halts, streamed and whole", async () => {
+  const policy = { version: 1, halt: [{ name: "sure", channels: ["content"], score: { from: "logprob", at: "token" }, hard_limit: 0.05 }] };
+  const entry = (token, logprob, bytes = [...Buffer.from(token)]) => ({ token, logprob, bytes, top_logprobs: [] });
+  const said_ = (...entries) => ({ ...chunk({}), choices: [{ index: 0, delta: { content: Buffer.from(entries.flatMap((one) => one.bytes)).toString() }, logprobs: { content: entries, refusal: null }, finish_reason: null }] });
+  const smile = [...Buffer.from("😀")];
+  const sure = [said_(entry("Hi", -0.1), entry(" ", -0.2)), said_(entry("\\xf0\\x9f", -0.1, smile.slice(0, 2)), entry("\\x98\\x80", -0.3, smile.slice(2)))];
+  const whole = await gated([...sure, chunk({}, { finish: "stop" })], policy);
+  assert.deepEqual(whole.slice(0, 2), sure);
+  assert.equal(said(whole).finish, "stop");
+  const unsure = said_(entry(" there", -9));
+  const left = said(await gated([...sure, unsure, chunk({}, { finish: "stop" })], policy));
+  assert.equal(left.content, "Hi 😀");
+  assert.equal(left.halted.check, "sure");
+  const entries = [...sure, unsure].flatMap((one) => one.choices[0].logprobs.content);
+  const answer = { object: "chat.completion", choices: [{ index: 0, message: { role: "assistant", content: "Hi 😀 there" }, logprobs: { content: entries, refusal: null }, finish_reason: "stop" }] };
+  const { choices: [choice] } = await gateChat(answer, policy);
+  assert.equal(choice.message.content, "Hi 😀");
+  assert.equal(choice.finish_reason, "content_filter");
+  assert.equal(choice.logprobs, null);
+});
+
 test("what holds text that no check sees is left out and named, or kept by name", async () => {
   const source = [chunk({ content: "Hi", audio: { id: "a", data: "UklGRg==" }, annotations: [{ type: "url_citation", url: "https://ferry.example" }] }), chunk({}, { finish: "stop" })];
   const [first] = await gated(source, NOTHING);

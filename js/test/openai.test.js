@@ -160,14 +160,16 @@ test("controller.abort() ends the stream and leaves the connection", () =>
     assert.ok(await server.left());
   }));
 
-test("what is no chat completion is refused, once, and by name", () =>
-  withClient({ body: '{"object":"list","data":[]}', type: "application/json" }, mask, {}, async (gated, client, server) => {
-    const retrying = gateOpenAI(new OpenAI({ apiKey: "none", baseURL: server.url, maxRetries: 2 }), mask);
-    for (const one of [gated, retrying]) {
-      await assert.rejects(one.embeddings.create({ model: "m", input: "text", encoding_format: "float" }),
-        (error) => error instanceof BadRequestError && error.code === "unknown_answer");
-    }
-    assert.equal(server.requests.length, 2);
+test("what is no chat completion is refused by name and not asked for", () =>
+  withClient({ body: '{"object":"list","data":[]}', type: "application/json" }, mask, {}, async (_gated, client, server) => {
+    const gated = gateOpenAI(new OpenAI({ apiKey: "none", baseURL: server.url, maxRetries: 2 }), mask);
+    const refused = (error) => error instanceof BadRequestError && error.code === "unknown_answer";
+    await assert.rejects(gated.embeddings.create({ model: "m", input: "text", encoding_format: "float" }), refused);
+    await assert.rejects(gated.responses.create({ model: "m", input: "text", stream: true }), refused);
+    assert.equal(server.requests.length, 0);
+    // an answer of another kind, where a chat completion was asked for, is asked for once
+    await assert.rejects(gated.chat.completions.create(ASK), refused);
+    assert.equal(server.requests.length, 1);
     assert.deepEqual((await client.embeddings.create({ model: "m", input: "text", encoding_format: "float" })).data, []);
   }));
 
