@@ -42,6 +42,8 @@ export function gateSSE(policy: Policy | string | PolicyDocument, options: ChatO
   let event: SseEvent = { fields: [], name: "", data: [] };
   let bytes = 0;
   let afterReturn = false;
+  /** In an event that is too long: what is left of it is not read. */
+  let skipping = false;
   let over = false;
 
   const write = (text: string): void => out.enqueue(encoder.encode(text));
@@ -97,19 +99,23 @@ export function gateSSE(policy: Policy | string | PolicyDocument, options: ChatO
 
   const line = async (text: string): Promise<void> => {
     bytes += text.length;
+    const [, field, value] = /^([^:]*)(?:: ?(.*))?$/s.exec(text) ?? [];
     if (text === "") {
       const whole = event;
       event = { fields: [], name: "", data: [] };
       bytes = 0;
       await take(whole);
-    } else if (text.startsWith(":")) {
+    } else if (field === "") {
       // a comment keeps a connection alive: it does not wait for the event it stands in
       write(`${text}\n\n`);
-    } else if (text === "data" || text.startsWith("data:")) {
-      event.data.push(text.slice(5).replace(/^ /, ""));
-    } else {
+    } else if (field === "data") {
+      event.data.push(value ?? "");
+    } else if (field === "event" || field === "id" || field === "retry") {
       event.fields.push(text);
-      if (text.startsWith("event:")) event.name = text.slice(6).trim();
+      if (field === "event") event.name = value ?? "";
+    } else {
+      // no field of an event, and nobody would read it as one; but it may be text
+      gate.fault("unknown_event", `a line of ${text.length} characters is no field of an event`);
     }
   };
 
@@ -119,21 +125,33 @@ export function gateSSE(policy: Policy | string | PolicyDocument, options: ChatO
       if (text.startsWith("\n")) text = text.slice(1);
       afterReturn = false;
     }
-    rest += text;
-    const lines = rest.split(/\r\n|\r|\n/);
-    afterReturn = rest.endsWith("\r");
-    rest = lines.pop() ?? "";
-    for (const one of lines) {
-      if (over || gate.shut) return;
-      await line(one);
+    // only new text is looked through, however long the line is by now
+    if (/[\r\n]/.test(text)) {
+      afterReturn = text.endsWith("\r");
+      const lines = text.split(/\r\n|\r|\n/);
+      lines[0] = rest + (lines[0] as string);
+      rest = lines.pop() ?? "";
+      for (const one of lines) {
+        if (over || gate.shut) return;
+        if (!skipping) await line(one);
+        else if (one === "") skipping = false;
+        if (bytes > limit) tooLong();
+      }
+    } else {
+      rest += text;
     }
     if (rest.length + bytes > limit) {
-      gate.fault("event_too_long", `more than ${limit} bytes`);
-      // it is left out, wherever it ends
-      rest = "";
-      event = { fields: [], name: "", data: [] };
-      bytes = 0;
+      tooLong();
+      // not empty, for then the line would end the event
+      rest = "…";
     }
+  };
+
+  const tooLong = (): void => {
+    if (!skipping) gate.fault("event_too_long", `more than ${limit} bytes`);
+    skipping = true;
+    event = { fields: [], name: "", data: [] };
+    bytes = 0;
   };
 
   /** Every choice is halted: says so, and cancels what is piped in. */
@@ -160,7 +178,7 @@ export function gateSSE(policy: Policy | string | PolicyDocument, options: ChatO
       if (over) return;
       await read(decoder.decode());
       // the last event may come without the empty line behind it
-      if (rest !== "") await line(rest);
+      if (rest !== "" && !skipping) await line(rest);
       if (event.data.length > 0) await take(event);
       await end(gate.shut);
     },

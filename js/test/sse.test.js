@@ -82,6 +82,8 @@ test("what cannot be read, or is of another kind, halts and says so", async () =
     ['event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"secret"}}\n\n', "unknown_event"],
     ['data: {"type":"response.output_text.delta","delta":"secret"}\n\n', "unknown_event"],
     ["data: [1]\n\n", "unknown_event"],
+    ['{"choices":[{"delta":{"content":"secret"}}]}\n', "unknown_event"],
+    ["secret: text\n\n", "unknown_event"],
   ]) {
     const halts = [];
     const left = await gated(first + event + sse([chunk({ content: " more" }), chunk({}, { finish: "stop" })]), mask, { onHalt: (halted) => halts.push(halted) });
@@ -103,6 +105,14 @@ test("an event longer than the policy's limit is a fault", async () => {
   const left = await gated(sse([chunk({ content: "Hi" }), chunk({ content: "x".repeat(5000) })]), policy, {}, 100);
   assert.equal(said(chunksOf(left)).content, "Hi");
   assert.equal(said(chunksOf(left)).halted.code, "event_too_long");
+  const allowed = { ...policy, stream: { on_fault: "allow" } };
+  const source = [chunk({ content: "Hi" }), chunk({ content: `${"x".repeat(5000)}: secret` }), chunk({ content: " Bob" }), chunk({}, { finish: "stop" })];
+  for (const cut of [1, 100, 1024, 1025, 5300, 5400, 100000]) {
+    const out = await gated(sse(source), allowed, {}, cut);
+    assert.equal(said(chunksOf(out)).content, "Hi Bob", `cut at ${cut}`);
+    assert.equal(said(chunksOf(out)).finish, "stop");
+    assert.ok(!out.includes("secret"));
+  }
 });
 
 test("an error event of the provider leaves as it is, and what is held does not", async () => {
