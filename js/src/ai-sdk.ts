@@ -10,7 +10,6 @@ import type {
   LanguageModelV4ToolCall,
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
-import { recording } from "./chat.js";
 import type { Channel, Halted, Step } from "./gate.js";
 import { Characters, Pieces, wellFormed } from "./pieces.js";
 import { Policy, type PolicyDocument } from "./policy.js";
@@ -192,7 +191,7 @@ function gateParts(policy: Policy, options: SessionOptions, raw: boolean): Trans
     start(controller) {
       out = controller;
       session = new GateSession(policy, {
-        ...recording(options),
+        ...options,
         onStep(step, gate) {
           options.onStep?.(step, gate);
           if (!over) take(step);
@@ -295,7 +294,7 @@ async function gateResult(result: LanguageModelV4GenerateResult, policy: Policy,
     }
   };
   const session = new GateSession(policy, {
-    ...recording(options),
+    ...options,
     onStep(step, gate) {
       options.onStep?.(step, gate);
       take(step);

@@ -100,7 +100,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     this.#options = options;
     this.#keep = new Set(options.keep);
     this.session = new GateSession(policy, {
-      ...recording(options),
+      ...options,
       onStep: (step, gate) => {
         options.onStep?.(step, gate);
         this.#took(step);
@@ -185,6 +185,8 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
       }
       this.#giveHalts();
       await this.session.finish();
+      // a choice that was never let in, for there are too many, has no event of its own
+      this.#lookForHalts();
     }
     this.#giveTail();
   }
@@ -197,11 +199,7 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     if (this.#shut || this.#ended) return;
     if (this.#choices.size === 0) this.#choice(0);
     this.session.fault(code, detail);
-    for (const { index, halted } of this.#choices.values()) {
-      const verdict = halted ? null : this.session.gate.verdict(index);
-      if (verdict?.halted) this.#halts.push(verdict.halted);
-    }
-    this.#giveHalts();
+    this.#lookForHalts();
     // no choice that comes later would be let out
     if ([...this.#choices.values()].every((choice) => choice.halted)) this.#shutAll();
   }
@@ -246,7 +244,10 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     }
     if (choice["logprobs"] != null) {
       const fits = (["content", "refusal"] as const).every(
-        (channel) => whole.get(channel) !== false && showsNoMore(choice["logprobs"], channel, read.texts(channel)),
+        (channel) =>
+          // what left can be as long as what came, and be what was held before
+          whole.get(channel) !== false && this.session.gate.held(state.index, channel) === 0 &&
+          showsNoMore(choice["logprobs"], channel, read.texts(channel)),
       );
       if (!fits) {
         out["logprobs"] = null;
@@ -293,6 +294,14 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
   #give({ choice, channel, text }: Release): void {
     const delta = deltaOf(channel, text, this.#choice(choice).calls);
     this.#out({ ...this.#head, choices: [{ index: choice, delta, logprobs: null, finish_reason: null }] });
+  }
+
+  #lookForHalts(): void {
+    for (const { index, halted } of this.#choices.values()) {
+      const verdict = halted ? null : this.session.gate.verdict(index);
+      if (verdict?.halted) this.#halts.push({ ...verdict.halted, choice: index });
+    }
+    this.#giveHalts();
   }
 
   #giveHalts(): void {
@@ -418,7 +427,7 @@ export async function gateChat<A extends ChatCompletion>(
   const keep = new Set(options.keep);
   const pieces = new Pieces<Slot & { left: string }>();
   const session = new GateSession(policy, {
-    ...recording(options),
+    ...options,
     onStep: (step, gate) => {
       options.onStep?.(step, gate);
       take(step);
@@ -676,11 +685,6 @@ function hasText(value: unknown): boolean {
   if (typeof value === "string") return value !== "";
   if (Array.isArray(value)) return value.some(hasText);
   return isObject(value) && Object.values(value).some(hasText);
-}
-
-/** A trace is kept only where `onStep` can take it. */
-export function recording(options: SessionOptions): SessionOptions {
-  return { ...options, record: options.record ?? options.onStep !== undefined };
 }
 
 export function isObject(value: unknown): value is Json {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ChatGate, gateChat, gateChatStream, init, Policy } from "tidegate";
+import { ChatGate, Gate, gateChat, gateChatStream, init, Policy } from "tidegate";
 import { BEFORE_WRONG, chunk, chunksOf, collect, example, HOST, MASK, NOTHING, recorded, said, slowScorer, wholeOf } from "./far-end.js";
 
 /** Made once: 78 rules take a while to be made ready. */
@@ -41,6 +41,26 @@ for (const name of RECORDED) {
     assert.deepEqual(deltas(left), deltas(source));
   });
 }
+
+test("what leaves of recorded streams is what leaves of their whole text", async () => {
+  // rules that bite often, and across deltas
+  const policy = new Policy({ version: 1, text: [{ name: "often", regex: "(?i)the [a-z]+|san francisco|weather|o[nfr] ", action: "mask", replacement: "#" }] });
+  for (const name of RECORDED) {
+    const source = chunksOf(recorded(name));
+    const left = said(await gated(source, policy));
+    const { content, reasoning, tools } = said(source);
+    const whole = (text, channel) => {
+      const gate = new Gate(policy);
+      const released = [gate.push(text, { channel }), gate.finish()].flatMap((step) => step.releases).map((release) => release.text).join("");
+      gate.free();
+      return released;
+    };
+    assert.equal(left.content, whole(content, "content"), name);
+    assert.equal(left.reasoning, whole(reasoning, "reasoning"), name);
+    assert.deepEqual(left.tools.map((tool) => tool.arguments), tools.map((tool, at) => whole(tool.arguments, `tool:${at}`)), name);
+    assert.ok(JSON.stringify(left).includes("#") || !/ther|weather|of /.test(JSON.stringify(said(source))), `${name} has a match`);
+  }
+});
 
 test("a secret that is cut over several deltas is masked, in text and in a tool's arguments", async () => {
   const all = said(await gated(chunksOf(example("leak.sse")), mask));
@@ -160,6 +180,22 @@ test("logprobs leave only with text that left whole in its chunk", async () => {
   assert.ok(!shown.includes("bob") && !shown.includes("ferry") && !shown.includes("not that"), shown);
   const kept = await gated([...source.slice(0, 4), chunk({}, { finish: "stop" })], NOTHING);
   assert.deepEqual(kept.slice(0, 4), source.slice(0, 4));
+});
+
+test("logprobs of text that is held do not leave with text that looks like it", async () => {
+  const policy = { version: 1, text: [{ name: "no", literals: ["abX"], action: "mask" }] };
+  const one = (text) => ({ ...chunk({}), choices: [{ index: 0, delta: { content: text }, logprobs: { content: [{ token: text, logprob: -0.1, bytes: null }], refusal: null }, finish_reason: null }] });
+  const left = await gated([one("ab"), one("ab"), one("X"), one("!"), chunk({}, { finish: "stop" })], policy);
+  assert.equal(said(left).content, "ab[redacted]!");
+  assert.deepEqual(left.map((each) => each.choices[0].logprobs?.content[0].token).filter(Boolean), ["!"]);
+});
+
+test("more answers than the policy's limit are halted", async () => {
+  const source = [0, 1, 2].flatMap((index) => [chunk({ content: `I am ${index}. ` }, { index }), chunk({}, { index, finish: "stop" })]);
+  const left = await gated(source, { ...NOTHING, limits: { choices_max: 2 } }, { n: 3 });
+  assert.equal(said(left, 2).content, "");
+  assert.equal(said(left, 2).finish, "content_filter");
+  assert.equal(said(left, 2).halted.check, "stream");
 });
 
 test("logprobs reach the gate: a token that the model was not sure of halts, streamed and whole", async () => {
