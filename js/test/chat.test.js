@@ -45,6 +45,7 @@ for (const name of RECORDED) {
 test("what leaves of recorded streams is what leaves of their whole text", async () => {
   // rules that bite often, and across deltas
   const policy = new Policy({ version: 1, text: [{ name: "often", regex: "(?i)the [a-z]+|san francisco|weather|o[nfr] ", action: "mask", replacement: "#" }] });
+  let bitten = 0;
   for (const name of RECORDED) {
     const source = chunksOf(recorded(name));
     const left = said(await gated(source, policy));
@@ -58,8 +59,9 @@ test("what leaves of recorded streams is what leaves of their whole text", async
     assert.equal(left.content, whole(content, "content"), name);
     assert.equal(left.reasoning, whole(reasoning, "reasoning"), name);
     assert.deepEqual(left.tools.map((tool) => tool.arguments), tools.map((tool, at) => whole(tool.arguments, `tool:${at}`)), name);
-    assert.ok(JSON.stringify(left).includes("#") || !/ther|weather|of /.test(JSON.stringify(said(source))), `${name} has a match`);
+    if (JSON.stringify(left).includes("#")) bitten += 1;
   }
+  assert.ok(bitten >= 8, `the rules bite in ${bitten} of ${RECORDED.length}`);
 });
 
 test("a secret that is cut over several deltas is masked, in text and in a tool's arguments", async () => {
