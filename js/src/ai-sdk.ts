@@ -10,9 +10,10 @@ import type {
   LanguageModelV4ToolCall,
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
+import { prepared } from "./chat.js";
 import type { Channel, Halted, Step } from "./gate.js";
 import { Characters, Pieces, wellFormed } from "./pieces.js";
-import { Policy, type PolicyDocument } from "./policy.js";
+import type { Policy, PolicyDocument } from "./policy.js";
 import { GateSession, type SessionOptions } from "./session.js";
 
 type Part = LanguageModelV4StreamPart;
@@ -32,15 +33,15 @@ type Finish = Extract<Part, { type: "finish" }>;
  * not leave as it was. Results of tools that the provider runs, sources and files are not the model's words and pass.
  */
 export function tidegateMiddleware(policy: Policy | string | PolicyDocument, options: SessionOptions = {}): LanguageModelV4Middleware {
-  const ready = policy instanceof Policy ? policy : new Policy(policy);
+  const [ready, gating] = prepared(policy, options);
   return {
     specificationVersion: "v4",
     async wrapGenerate({ doGenerate }) {
-      return gateResult(await doGenerate(), ready, options);
+      return gateResult(await doGenerate(), ready, gating);
     },
     async wrapStream({ doStream, params }) {
       const { stream, ...rest } = await doStream();
-      return { ...rest, stream: stream.pipeThrough(gateParts(ready, options, params.includeRawChunks === true)) };
+      return { ...rest, stream: stream.pipeThrough(gateParts(ready, gating, params.includeRawChunks === true)) };
     },
   };
 }

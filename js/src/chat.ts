@@ -5,6 +5,7 @@
 // the source has ended: until then a late score may still halt it.
 
 import { TidegateError } from "./errors.js";
+import { Facts } from "./facts.js";
 import type { Channel, Halted, PushOptions, Release, Step, Token } from "./gate.js";
 import { Characters, Pieces, wellFormed } from "./pieces.js";
 import { Policy, type PolicyDocument } from "./policy.js";
@@ -685,6 +686,12 @@ function hasText(value: unknown): boolean {
   if (typeof value === "string") return value !== "";
   if (Array.isArray(value)) return value.some(hasText);
   return isObject(value) && Object.values(value).some(hasText);
+}
+
+/** A policy and its facts made ready, once for all answers. */
+export function prepared<O extends SessionOptions>(policy: Policy | string | PolicyDocument, options: O): [Policy, O] {
+  const ready = policy instanceof Policy ? policy : new Policy(policy);
+  return [ready, typeof options.facts === "string" ? { ...options, facts: new Facts(options.facts) } : options];
 }
 
 export function isObject(value: unknown): value is Json {

@@ -3,7 +3,7 @@
 import type OpenAI from "openai";
 import type { ChatOptions } from "./chat.js";
 import { TidegateError } from "./errors.js";
-import { Policy, type PolicyDocument } from "./policy.js";
+import type { Policy, PolicyDocument } from "./policy.js";
 import { gatedFetch } from "./sse.js";
 
 export { gateChatStream, type ChatNote, type ChatOptions } from "./chat.js";
@@ -21,10 +21,9 @@ export { gateChatStream, type ChatNote, type ChatOptions } from "./chat.js";
  * Throws `bad_argument` for a client that does not use the `fetch` it is given (X.509 credentials).
  */
 export function gateOpenAI<C extends OpenAI>(client: C, policy: Policy | string | PolicyDocument, options: ChatOptions = {}): C {
-  const ready = policy instanceof Policy ? policy : new Policy(policy);
   // `fetch` is private in the types; it is what the client was made with
   const under = (client as unknown as { fetch?: typeof fetch }).fetch ?? globalThis.fetch;
-  const inner = gatedFetch(ready, { ...options, fetch: (input, init) => under(input, init) });
+  const inner = gatedFetch(policy, { ...options, fetch: (input, init) => under(input, init) });
   const gate: typeof fetch = async (input, init) => {
     try {
       const { pathname } = new URL(input instanceof Request ? input.url : input);

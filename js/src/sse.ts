@@ -1,6 +1,6 @@
 //! Chat completions as bytes: SSE in, SSE out, and a `fetch` that does it to what it fetches.
 
-import { ChatGate, gateChat, isObject, type ChatChunk, type ChatOptions } from "./chat.js";
+import { ChatGate, gateChat, isObject, prepared, type ChatChunk, type ChatOptions } from "./chat.js";
 import { TidegateError } from "./errors.js";
 import { Policy, type PolicyDocument } from "./policy.js";
 
@@ -203,8 +203,8 @@ export function gateSSE(policy: Policy | string | PolicyDocument, options: ChatO
  * For anything else it throws a `TidegateError` `unknown_answer`: what it cannot gate does not leave.
  */
 export function gatedFetch(policy: Policy | string | PolicyDocument, options: ChatOptions & { fetch?: typeof fetch } = {}): typeof fetch {
-  const ready = policy instanceof Policy ? policy : new Policy(policy);
-  const { fetch: under = globalThis.fetch, ...gating } = options;
+  const { fetch: under = globalThis.fetch, ...given } = options;
+  const [ready, gating] = prepared(policy, given);
   return async (input, init) => {
     const n = options.n ?? answersAsked(init?.body);
     const how: ChatOptions = n === undefined ? gating : { ...gating, n };
