@@ -1,7 +1,7 @@
 // The official `openai` client, gated, against a server that plays recorded bytes.
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import OpenAI, { APIError, AuthenticationError, BadRequestError, RateLimitError } from "openai";
+import OpenAI, { APIError, AzureOpenAI, AuthenticationError, BadRequestError, RateLimitError } from "openai";
 import { init, Policy } from "tidegate";
 import { gateChatStream, gateOpenAI } from "tidegate/openai";
 import { BEFORE_WRONG, chunk, chunksOf, collect, example, farEnd, HOST, MASK, NOTHING, recorded, said, slowScorer, sse, wholeOf } from "./far-end.js";
@@ -172,6 +172,28 @@ test("what is no chat completion is refused by name and not asked for", () =>
     assert.equal(server.requests.length, 1);
     assert.deepEqual((await client.embeddings.create({ model: "m", input: "text", encoding_format: "float" })).data, []);
   }));
+
+test("Azure's client is gated too", async () => {
+  const server = await farEnd({ body: example("wrong.sse"), cut: 300 });
+  try {
+    const azure = new AzureOpenAI({ endpoint: server.url.replace("/v1", ""), apiKey: "none", apiVersion: "2025-01-01-preview", deployment: "example", maxRetries: 0 });
+    const all = said(await collect(await gateOpenAI(azure, facts(), FACTS).chat.completions.create({ ...ASK, stream: true })));
+    assert.equal(all.content, BEFORE_WRONG);
+    assert.equal(all.finish, "content_filter");
+    assert.match(server.requests[0].url, /deployments\/.*\/chat\/completions/);
+  } finally {
+    await server.close();
+  }
+});
+
+test("a client that goes its own way is refused", () => {
+  class Own extends OpenAI {
+    withOptions(options) {
+      return super.withOptions({ ...options, fetch: globalThis.fetch });
+    }
+  }
+  assert.throws(() => gateOpenAI(new Own({ apiKey: "none" }), mask), { name: "TidegateError", code: "bad_argument" });
+});
 
 test("gateChatStream on the client's stream: halts and aborts its controller", () =>
   withClient({ body: example("wrong.sse") + ": still here\n\n".repeat(2000), cut: 300, pause: 2 }, NOTHING, {}, async (_gated, client, server) => {
