@@ -20,16 +20,19 @@ type Part = LanguageModelV4StreamPart;
 type Finish = Extract<Part, { type: "finish" }>;
 
 /**
- * A middleware that gates what a language model says: `wrapLanguageModel({ model, middleware: tidegateMiddleware(policy) })`.
+ * A middleware that gates what a language model says: `wrapLanguageModel({ model, middleware:
+ * tidegateMiddleware(policy) })`.
  *
- * Text is gated on channel `content`, reasoning on `reasoning`, the input of the tools, in the order in which they are called, on `tool:0`,
+ * Text is gated on channel `content`, reasoning on `reasoning`, the input of the tools, in the order in which they
+ * are called, on `tool:0`,
  * `tool:1` and so on. A tool call leaves when all of its input may, with the input as it was released.
  *
  * A halt ends a stream: open parts are closed, and `finish` has finish reason `content-filter` and
  * `providerMetadata.tidegate.halted`, the verdict. The model's stream is left, so that its usage is not known.
  * A whole answer that halts keeps the text that left before and loses its tool calls.
  *
- * What would show ungated text is left out: raw chunks (a warning says so), the `response.body` of whole answers, and `logprobs` of text that did
+ * What would show ungated text is left out: raw chunks (a warning says so), the `response.body` of whole answers,
+ * and `logprobs` of text that did
  * not leave as it was. Results of tools that the provider runs, sources and files are not the model's words and pass.
  */
 export function tidegateMiddleware(policy: Policy | string | PolicyDocument, options: SessionOptions = {}): LanguageModelV4Middleware {

@@ -7,7 +7,7 @@
 import { TidegateError } from "./errors.js";
 import { Facts } from "./facts.js";
 import type { Channel, Halted, PushOptions, Release, Step, Token } from "./gate.js";
-import { Characters, Pieces, wellFormed } from "./pieces.js";
+import { Characters, Pieces, decoder, encoder, wellFormed } from "./pieces.js";
 import { Policy, type PolicyDocument } from "./policy.js";
 import { GateSession, type SessionOptions } from "./session.js";
 
@@ -226,14 +226,14 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
     let changed = read.dropped.length > 0;
     let held = false;
     let left = false;
-    const whole = new Map<Channel, boolean>();
+    const changedOn = new Set<Channel>();
     for (const slot of read.slots) {
       const text = this.#put(state, slot, false, choice["logprobs"]);
       slot.put(text);
       left ||= text !== "";
       if (text === slot.text) continue;
       changed = held = true;
-      whole.set(slot.channel, false);
+      changedOn.add(slot.channel);
     }
     const out: Json = { ...choice, delta: read.message };
     // some repeat in each chunk all that was said before; `text` is of another kind of completion
@@ -244,13 +244,12 @@ export class ChatGate<C extends ChatChunk = ChatChunk> {
       changed = true;
     }
     if (choice["logprobs"] != null) {
-      const fits = (["content", "refusal"] as const).every(
-        (channel) =>
-          // what left can be as long as what came, and be what was held before
-          whole.get(channel) !== false && this.session.gate.held(state.index, channel) === 0 &&
-          showsNoMore(choice["logprobs"], channel, read.texts(channel)),
-      );
-      if (!fits) {
+      const fits = (channel: Channel): boolean =>
+        !changedOn.has(channel) &&
+        // what left can look like what came, and be what was held before
+        this.session.gate.held(state.index, channel) === 0 &&
+        showsNoMore(choice["logprobs"], channel, read.texts(channel));
+      if (!fits("content") || !fits("refusal")) {
         out["logprobs"] = null;
         changed = true;
       }
@@ -461,7 +460,8 @@ export async function gateChat<A extends ChatCompletion>(
     const gated = choices.map(({ choice, index, read, slots }) => {
       const halted = session.gate.verdict(index).halted;
       const same = !halted && slots.every((slot) => slot.left === slot.text);
-      const shown = same && (["content", "refusal"] as const).every((channel) => showsNoMore(choice["logprobs"], channel, read.texts(channel)));
+      const fits = (channel: Channel): boolean => showsNoMore(choice["logprobs"], channel, read.texts(channel));
+      const shown = same && fits("content") && fits("refusal");
       for (const slot of slots) slot.put(slot.left);
       if (same && shown && read.dropped.length === 0) return choice;
       const message = { ...read.message };
@@ -537,8 +537,10 @@ function readMessage(from: unknown, calls: Map<number | null, Call>, keep: Reado
           message[key] = value.map((call: unknown, place) => {
             if (!isObject(call)) return null;
             const copy = readCall(call, typeof call["index"] === "number" ? call["index"] : place, calls, slots);
-            structure ||= Object.entries(call).some(([name, at]) => name !== "index" && name !== "function" && name !== "custom" && at != null);
-            structure ||= [call["function"], call["custom"]].some((at) => isObject(at) && typeof at["name"] === "string" && at["name"] !== "");
+            structure ||= Object.entries(call).some(
+              ([name, at]) => !["index", "function", "custom"].includes(name) && at != null,
+            );
+            structure ||= [call["function"], call["custom"]].some((at) => isObject(at) && !!at["name"]);
             return copy;
           });
         }
@@ -640,7 +642,7 @@ function entriesOf(logprobs: unknown, channel: Channel): Entry[] | null {
   for (const entry of list as unknown[]) {
     if (!isObject(entry) || typeof entry["token"] !== "string" || typeof entry["logprob"] !== "number") return null;
     // a token can be a part of a character: only its bytes say which
-    const bytes = Array.isArray(entry["bytes"]) ? (entry["bytes"] as number[]) : [...new TextEncoder().encode(entry["token"])];
+    const bytes = Array.isArray(entry["bytes"]) ? (entry["bytes"] as number[]) : [...encoder.encode(entry["token"])];
     entries.push({ bytes, logprob: entry["logprob"] });
   }
   return entries;
@@ -650,7 +652,7 @@ function entriesOf(logprobs: unknown, channel: Channel): Entry[] | null {
 function showsNoMore(logprobs: unknown, channel: Channel, text: string): boolean {
   const entries = entriesOf(logprobs, channel);
   if (entries?.length === 0) return true;
-  const bytes = new TextEncoder().encode(text);
+  const bytes = encoder.encode(text);
   const shown = entries?.flatMap((entry) => entry.bytes);
   return shown?.length === bytes.length && shown.every((byte, at) => byte === bytes[at]);
 }
@@ -663,7 +665,7 @@ function tokensOf(logprobs: unknown, channel: Channel, text: string): Token[] {
   const entries = entriesOf(logprobs, channel) ?? [];
   if (entries.length === 0) return [];
   const mean = (of: readonly Entry[]): number => of.reduce((sum, entry) => sum + entry.logprob, 0) / of.length;
-  const bytes = new TextEncoder().encode(text);
+  const bytes = encoder.encode(text);
   if (entries.reduce((sum, entry) => sum + entry.bytes.length, 0) !== bytes.length) return [{ text, logprob: mean(entries) }];
   const tokens: Token[] = [];
   let start = 0;
@@ -674,7 +676,7 @@ function tokensOf(logprobs: unknown, channel: Channel, text: string): Token[] {
     end += entry.bytes.length;
     // within a character the next byte continues it
     if (end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80) continue;
-    tokens.push({ text: new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(start, end)), logprob: mean(group) });
+    tokens.push({ text: decoder.decode(bytes.subarray(start, end)), logprob: mean(group) });
     start = end;
     group = [];
   }

@@ -2,6 +2,9 @@
 
 import type { Channel, Release } from "./gate.js";
 
+export const encoder = new TextEncoder();
+export const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** A part of a release: its text, and where it stood, in bytes of the channel's text. */
 export interface Placed<T> {
   readonly owner: T;
@@ -20,7 +23,7 @@ export class Pieces<T> {
     const list = this.#pieces.get(key) ?? [];
     this.#pieces.set(key, list);
     const last = list.at(-1);
-    const end = (last?.end ?? 0) + new TextEncoder().encode(text).length;
+    const end = (last?.end ?? 0) + encoder.encode(text).length;
     if (last && last.owner === owner) last.end = end;
     else list.push({ owner, start: last?.end ?? 0, end });
     return end;
@@ -33,11 +36,12 @@ export class Pieces<T> {
     const first = of[0] ?? list.at(-1);
     if (!first) return [];
     if (masked || of.length < 2) return [{ owner: first.owner, text, start, end }];
-    const bytes = new TextEncoder().encode(text);
+    const bytes = encoder.encode(text);
     return of.map((piece) => {
       const from = Math.max(piece.start, start);
       const to = Math.min(piece.end, end);
-      return { owner: piece.owner, text: new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(from - start, to - start)), start: from, end: to };
+      const part = decoder.decode(bytes.subarray(from - start, to - start));
+      return { owner: piece.owner, text: part, start: from, end: to };
     });
   }
 }
@@ -63,5 +67,5 @@ export class Characters {
 
 /** Half characters become U+FFFD, as in every encoding to UTF-8. */
 export function wellFormed(text: string): string {
-  return /[\ud800-\udfff]/.test(text) ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(text)) : text;
+  return /[\ud800-\udfff]/.test(text) ? decoder.decode(encoder.encode(text)) : text;
 }

@@ -18,7 +18,8 @@ interface SseEvent {
 
 /**
  * Server-sent events of an OpenAI-compatible chat completion in, cut anywhere, the same events out, their text
- * replaced by what may leave. Comments, events without data, `ping`s, errors of the provider and `[DONE]` are kept. A halt of all choices
+ * replaced by what may leave. Comments, events without data, `ping`s, errors of the provider and `[DONE]` are kept.
+ * A halt of all choices
  * ends the stream with `finish_reason: "content_filter"`, `tidegate: { halted }` and `[DONE]`, and cancels what is
  * piped into it.
  *
