@@ -1,0 +1,420 @@
+/**
+ * A run of the gate over an answer, and what the page shows of it. Runs in a Worker (`worker.ts`), so that
+ * neither a policy that is dear to compile nor a long answer stops the page.
+ *
+ * Text that is held may be a secret. What leaves here for the page has it veiled, where it is to be:
+ * the page never has the characters.
+ */
+import { Facts, Gate, Policy, PolicyError, replay, TidegateError } from "tidegate";
+import type { Evidence, Finding, GateEvent, Halted, Step } from "tidegate";
+import { deltas, InputError, readScores, type Inputs } from "./inputs.js";
+
+/** A piece of the answer as the page shows it. */
+export interface Piece {
+  readonly text: string;
+  readonly kind: "released" | "masked" | "held" | "withheld";
+  readonly veiled?: boolean;
+  /** The claim it is part of, by its number. */
+  readonly claim?: number;
+}
+
+/** A score in the graph. */
+export interface Point {
+  readonly index: number;
+  /** Absent when there was none. */
+  readonly value?: number;
+  /** `allowed`: the limits did not see it. `shadow`: would have halted. */
+  readonly kind: "passed" | "warned" | "allowed" | "shadow" | "halted";
+  readonly finding?: Finding;
+  /** The mean of the check's window up to here, once the window is full. */
+  readonly mean?: number;
+}
+
+export interface Graph {
+  readonly check: string;
+  readonly mode: "enforce" | "shadow";
+  readonly unit: "token" | "claim";
+  readonly hardLimit: number;
+  readonly softLimit: number;
+  readonly windowSize: number;
+  readonly windowThreshold: number;
+  readonly points: readonly Point[];
+}
+
+export interface Claim {
+  readonly check: string;
+  readonly index: number;
+  readonly pieces: readonly Piece[];
+  readonly score?: number;
+  readonly outcome: Point["kind"] | "waiting";
+  readonly reason?: string;
+  readonly evidence?: { readonly finding: Finding; readonly mismatch?: string; readonly passage: string; readonly unmatched: readonly string[] };
+}
+
+/** Something that was recorded beside the scores. Positions are in bytes of the answer. */
+export interface Note {
+  readonly kind: "mask" | "flag" | "halt" | "shadow" | "allowed";
+  readonly check: string;
+  readonly rule?: string;
+  readonly start?: number;
+  readonly end?: number;
+  readonly reason?: string;
+}
+
+export interface Snapshot {
+  /** Deltas pushed so far; one more than there are when the text has ended. */
+  readonly at: number;
+  readonly deltas: number;
+  readonly passages: number;
+  readonly notices: readonly string[];
+  readonly pieces: readonly Piece[];
+  /** In characters. */
+  readonly released: number;
+  readonly held: number;
+  readonly veiled: boolean;
+  readonly halted: Halted | null;
+  readonly ended: boolean;
+  readonly graphs: readonly Graph[];
+  readonly claims: readonly Claim[];
+  readonly notes: readonly Note[];
+}
+
+export interface Replayed {
+  readonly halted: readonly Halted[];
+  readonly records: number;
+  readonly graphs: readonly Graph[];
+}
+
+/** The fields of a policy's document that the page reads. */
+interface HaltDocument {
+  readonly name: string; readonly mode: "off" | "shadow" | "enforce";
+  readonly score?: { readonly from?: string; readonly at?: "token" | "claim" | null };
+  readonly hard_limit: number; readonly soft_limit: number; readonly window_size: number; readonly window_threshold: number;
+}
+interface TextDocument { readonly mode?: string; readonly action?: string }
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** What is put in the place of characters that are not to be seen. White space stays, so that lines do not jump. */
+const veil = (text: string): string => text.replace(/\S/gu, "•");
+
+interface Scored {
+  readonly check: string; readonly index: number;
+  start?: number; end?: number; value?: number; kind?: Point["kind"]; finding?: Finding; evidence?: Evidence; reason?: string;
+  /** Whether the limits saw it. */
+  counted?: boolean;
+}
+
+export class Run {
+  readonly #policy: Policy;
+  readonly #gate: Gate;
+  readonly #facts: Facts | undefined;
+  readonly #pieces: readonly string[];
+  readonly #bytes: Uint8Array;
+  readonly #scores: readonly number[];
+  readonly #veils: boolean;
+  readonly #checks: readonly HaltDocument[];
+  readonly #scored = new Map<string, Scored>();
+  readonly #notes: Note[] = [];
+  readonly #releases: { text: string; start: number; end: number; masked: boolean }[] = [];
+  #trace = "";
+  #at = 0;
+  #received = 0;
+  #ended = false;
+
+  constructor(inputs: Inputs) {
+    this.#scores = readScores(inputs.scores);
+    const answer = decoder.decode(encoder.encode(inputs.answer)); // no half characters
+    this.#pieces = deltas(answer, inputs.cut);
+    this.#bytes = encoder.encode(answer);
+    this.#policy = named("policy", () => new Policy(inputs.policy, inputs.policyFormat));
+    const document = this.#policy.toJSON();
+    this.#checks = ((document.halt ?? []) as HaltDocument[]).filter((check) => check.mode !== "off");
+    this.#veils = inputs.held === "veiled" || (inputs.held === "auto" && ((document.text ?? []) as TextDocument[])
+      .some((check) => (check.mode ?? "enforce") === "enforce" && (check.action ?? "halt") !== "flag"));
+    try {
+      this.#facts = inputs.facts.trim() === "" ? undefined
+        : named("facts", () => new Facts(inputs.facts, { format: inputs.factsFormat, source: "facts" }));
+      this.#gate = named("policy", () => new Gate(this.#policy, this.#facts ? { facts: this.#facts } : {}));
+    } catch (error) {
+      this.#facts?.free();
+      this.#policy.free();
+      throw error;
+    }
+  }
+
+  /** Pushes deltas until `to` of them are in; one more is the end of the text. Stops where the gate shuts,
+   *  as a host stops the model there. There is no way back: the gate has none. */
+  advance(to: number): void {
+    while (this.#at < to && this.#at <= this.#pieces.length && this.#gate.verdict().open) {
+      const piece = this.#pieces[this.#at];
+      if (piece === undefined) {
+        this.#take(this.#gate.finish());
+        this.#ended = true;
+      } else {
+        const score = this.#scores[this.#at];
+        this.#received += encoder.encode(piece).length;
+        this.#take(this.#gate.push(piece, score !== undefined && this.#scoresDeltas ? { score } : {}));
+      }
+      this.#at += 1;
+      this.#answer();
+    }
+  }
+
+  get at(): number { return this.#at; }
+
+  /** The trace so far: JSON Lines without a character of the text. */
+  trace(): string {
+    this.#trace += this.#gate.trace();
+    return this.#trace;
+  }
+
+  free(): void {
+    this.#gate.free();
+    this.#facts?.free();
+    this.#policy.free();
+  }
+
+  get #scoresDeltas(): boolean { return this.#checks.some((check) => unit(check) === "token"); }
+
+  /** Scores for claims come from the list, by the claim's number. What no one here can score is missing. */
+  #answer(): void {
+    for (let waiting = this.#gate.requests(); waiting.length > 0; waiting = this.#gate.requests()) {
+      for (const claim of waiting) {
+        const scored = this.#of(claim.check, claim.index);
+        scored.start = claim.start;
+        scored.end = claim.end;
+        const score = claim.source === "host" ? this.#scores[claim.index] : undefined;
+        this.#take(this.#gate.resolve(claim.id, score ?? { error: "missing" }));
+      }
+    }
+  }
+
+  #of(check: string, index: number): Scored {
+    const key = `${check} ${index}`;
+    let scored = this.#scored.get(key);
+    if (!scored) this.#scored.set(key, scored = { check, index });
+    return scored;
+  }
+
+  #take(step: Step): void {
+    for (const release of step.releases) {
+      if (release.channel === "content" && release.choice === 0) this.#releases.push({ ...release });
+    }
+    for (const event of step.events) this.#note(event);
+  }
+
+  #note(event: GateEvent): void {
+    if (event.event === "match") {
+      this.#notes.push({ kind: event.mode === "shadow" ? "shadow" : event.action, check: event.check, start: event.start, end: event.end,
+        ...(event.rule === undefined ? {} : { rule: event.rule }) });
+      return;
+    }
+    if (event.event !== "passed" && event.event !== "scored") {
+      // what a text rule found is told by its match
+      if (event.index === undefined && event.code !== "text_rule") {
+        this.#notes.push({ kind: event.event === "halted" ? "halt" : event.event, check: event.check, reason: event.reason });
+      }
+      if (event.index === undefined) return;
+    }
+    const scored = this.#of(event.check, event.index as number);
+    if (event.event === "scored") {
+      scored.start = event.start;
+      scored.end = event.end;
+      if (event.score !== undefined) scored.value = event.score;
+      if (event.evidence) scored.evidence = event.evidence;
+      return;
+    }
+    if (event.finding) scored.finding = event.finding;
+    if (event.event === "passed") {
+      scored.end = event.end;
+      scored.value = event.score;
+      scored.kind ??= event.warn ? "warned" : "passed";
+      scored.counted = true;
+      return;
+    }
+    scored.kind = event.event;
+    scored.reason = event.reason;
+    if (event.start !== undefined) scored.start = event.start;
+    if (event.end !== undefined) scored.end = event.end;
+    // what a window or a trend halted at is no score: that comes with `passed` or `scored`
+    if (event.value !== undefined && event.code === "hard_limit") scored.value = event.value;
+    scored.counted = event.event !== "allowed";
+  }
+
+  snapshot(): Snapshot {
+    const verdict = this.#gate.verdict();
+    const claimCheck = this.#checks.find((check) => unit(check) === "claim");
+    const claims = this.#sorted(claimCheck?.name).filter((scored) => scored.start !== undefined && scored.end !== undefined);
+    const held = this.#tail;
+    return {
+      at: this.#at,
+      deltas: this.#pieces.length,
+      passages: this.#facts?.size ?? 0,
+      notices: this.#policy.notices,
+      pieces: this.#cut(claims),
+      released: this.#releases.reduce((sum, release) => sum + [...release.text].length, 0),
+      held: [...this.#slice(held, this.#received)].length,
+      veiled: this.#veils,
+      halted: verdict.halted,
+      ended: this.#ended,
+      graphs: this.#checks.map((check) => graph(check, this.#sorted(check.name))),
+      claims: this.#checks.filter((check) => unit(check) === "claim").flatMap((check) => this.#sorted(check.name)
+        .filter((scored) => scored.start !== undefined && scored.end !== undefined).map((scored) => this.#claim(scored))),
+      notes: this.#notes,
+    };
+  }
+
+  #sorted(check: string | undefined): Scored[] {
+    return [...this.#scored.values()].filter((scored) => scored.check === check).sort((a, b) => a.index - b.index);
+  }
+
+  /** Where what has come and has not left begins. */
+  get #tail(): number {
+    if (this.#gate.verdict().open) return this.#received - this.#gate.held();
+    const masks = this.#notes.filter((note) => note.kind === "mask").map((note) => note.end ?? 0);
+    return Math.max(0, ...masks, ...this.#releases.map((release) => release.end));
+  }
+
+  #slice(start: number, end: number): string {
+    return decoder.decode(this.#bytes.subarray(start, end));
+  }
+
+  /** The answer in pieces, each part of one claim at most. */
+  #cut(claims: readonly Scored[]): Piece[] {
+    const pieces: Piece[] = [];
+    let at = 0;
+    for (const claim of claims) {
+      const start = Math.max(at, claim.start as number);
+      pieces.push(...this.#shown(at, start));
+      pieces.push(...this.#shown(start, claim.end as number).map((piece) => ({ ...piece, claim: claim.index })));
+      at = Math.max(at, claim.end as number);
+    }
+    pieces.push(...this.#shown(at, this.#bytes.length));
+    return pieces;
+  }
+
+  /** What of these bytes the page may show, as it may show it. A mask stands where it begins. */
+  #shown(start: number, end: number): Piece[] {
+    const pieces: Piece[] = [];
+    for (const release of this.#releases) {
+      if (release.masked) {
+        if (release.start >= start && release.start < end) pieces.push({ text: release.text, kind: "masked" });
+      } else if (release.start < end && release.end > start) {
+        pieces.push({ text: this.#slice(Math.max(start, release.start), Math.min(end, release.end)), kind: "released" });
+      }
+    }
+    const from = Math.max(start, this.#tail);
+    const to = Math.min(end, this.#received);
+    if (from < to) {
+      const text = this.#slice(from, to);
+      const kind = this.#gate.verdict().open ? "held" : "withheld";
+      pieces.push(this.#veils ? { text: veil(text), kind, veiled: true } : { text, kind });
+    }
+    return pieces;
+  }
+
+  #claim(scored: Scored): Claim {
+    const pieces = trimmed(this.#shown(scored.start as number, scored.end as number));
+    const { evidence } = scored;
+    // a word of the claim is shown here only if it is shown there
+    const visible = pieces.filter((piece) => !piece.veiled).map((piece) => piece.text).join("").toLowerCase();
+    return {
+      check: scored.check, index: scored.index, pieces,
+      outcome: scored.kind ?? "waiting",
+      ...(scored.value === undefined ? {} : { score: scored.value }),
+      ...(scored.reason === undefined ? {} : { reason: scored.reason }),
+      ...(evidence ? {
+        evidence: {
+          finding: evidence.finding, passage: evidence.text,
+          unmatched: this.#veils ? evidence.unmatched.filter((word) => visible.includes(word.toLowerCase())) : evidence.unmatched,
+          ...(evidence.mismatch === undefined ? {} : { mismatch: evidence.mismatch }),
+        },
+      } : {}),
+    };
+  }
+}
+
+function trimmed(pieces: readonly Piece[]): Piece[] {
+  return pieces.map((piece, index) => index === 0 ? { ...piece, text: piece.text.trimStart() } : piece);
+}
+
+function unit(check: HaltDocument): "token" | "claim" {
+  return check.score?.at ?? (["host", "logprob", undefined].includes(check.score?.from) ? "token" : "claim");
+}
+
+function graph(check: HaltDocument, scored: readonly Scored[]): Graph {
+  const window: number[] = [];
+  const points = scored.filter((point) => point.kind !== undefined).map((point): Point => {
+    let mean: number | undefined;
+    if (point.counted && point.value !== undefined) {
+      window.push(point.value);
+      if (window.length > check.window_size) window.shift();
+      if (window.length === check.window_size) mean = window.reduce((sum, value) => sum + value, 0) / window.length;
+    }
+    return {
+      index: point.index, kind: point.kind as Point["kind"],
+      ...(point.value === undefined ? {} : { value: point.value }),
+      ...(point.finding === undefined ? {} : { finding: point.finding }),
+      ...(mean === undefined ? {} : { mean }),
+    };
+  });
+  return {
+    check: check.name, mode: check.mode === "shadow" ? "shadow" : "enforce", unit: unit(check), points,
+    hardLimit: check.hard_limit, softLimit: check.soft_limit, windowSize: check.window_size, windowThreshold: check.window_threshold,
+  };
+}
+
+/** Says of which input an error is. */
+function named<T>(where: "policy" | "facts", make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof PolicyError) throw new InputError("policy", error.message, error.line, error.column, error.help);
+    if (error instanceof TidegateError) throw new InputError(where, error.message, undefined, undefined, error.help);
+    throw error;
+  }
+}
+
+/** Decides a trace again, and draws its scores. */
+export function replayTrace(trace: string): Replayed {
+  let halted: Halted[];
+  try {
+    halted = replay(trace);
+  } catch (error) {
+    if (!(error instanceof TidegateError)) throw error;
+    const { line } = error as { line?: number };
+    throw new InputError("trace", error.message, line, undefined, error.help);
+  }
+  return { halted, records: trace.split("\n").filter((line) => line.trim() !== "").length, graphs: [] };
+}
+
+/** The text and the cuts of a provider's recorded stream: what a gate without checks lets leave. */
+export function readStream(bytes: Uint8Array): { text: string; lengths: number[]; others: number } {
+  using gate = new Gate({ version: 1 });
+  const lengths: number[] = [];
+  const others = new Set<string>();
+  let text = "";
+  const take = (step: Step): void => {
+    for (const release of step.releases) {
+      if (release.text === "") continue;
+      if (release.choice !== 0 || release.channel !== "content") others.add(`${release.choice} ${release.channel}`);
+      else { text += release.text; lengths.push(release.text.length); }
+    }
+  };
+  try {
+    // line by line, so that each event is one step and one delta one release
+    let from = 0;
+    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
+      take(gate.pushBytes(bytes.subarray(from, at + 1)));
+      from = at + 1;
+    }
+    take(gate.pushBytes(bytes.subarray(from)));
+    take(gate.finish());
+  } catch (error) {
+    if (error instanceof TidegateError) throw new InputError("stream", error.message, undefined, undefined, error.help);
+    throw error;
+  }
+  return { text, lengths, others: others.size };
+}
