@@ -392,7 +392,7 @@ export function replayTrace(trace: string): Replayed {
 
 /** The text and the cuts of a provider's recorded stream: what a gate without checks lets leave. */
 export function readStream(bytes: Uint8Array): { text: string; lengths: number[]; others: number } {
-  using gate = new Gate({ version: 1 });
+  const gate = new Gate({ version: 1 });
   const lengths: number[] = [];
   const others = new Set<string>();
   let text = "";
@@ -415,6 +415,8 @@ export function readStream(bytes: Uint8Array): { text: string; lengths: number[]
   } catch (error) {
     if (error instanceof TidegateError) throw new InputError("stream", error.message, undefined, undefined, error.help);
     throw error;
+  } finally {
+    gate.free();
   }
   return { text, lengths, others: others.size };
 }
