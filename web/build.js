@@ -18,6 +18,7 @@ mkdirSync(out);
 
 const common = {
   bundle: true, minify: true, format: "esm", target: "es2022", outdir: out, logLevel: "warning", legalComments: "none",
+  external: ["node:*"], // the package reads files in Node; no browser gets there
   loader: { ".md": "text", ".toml": "text", ".yaml": "text", ".scores": "text", ".sse": "text" },
 };
 // `import.meta.url` stays: the Worker and the module lie beside the page's script

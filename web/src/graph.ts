@@ -1,6 +1,6 @@
 /** The score graph of one check, as SVG of our own. */
 import { svg } from "./dom.js";
-import type { Graph, Point } from "./run.js";
+import type { Graph, Point } from "./scores.js";
 
 const HEIGHT = 168;
 const LEFT = 30;

@@ -5,7 +5,7 @@ import { examples, type Example } from "./examples.js";
 import { deltas, InputError, isCutOf, type Cut, type FactsFormat, type Held, type Inputs, type PolicyFormat } from "./inputs.js";
 import { readStream, replay, runTo, traceOf } from "./remote.js";
 import { forget, load, save, type Theme } from "./store.js";
-import { drawGraphs, showError, showNothing, showReplay, showSnapshot, verdictText } from "./view.js";
+import { redraw, showError, showNothing, showReplay, showSnapshot, verdictText } from "./view.js";
 
 const answer = the<HTMLTextAreaElement>("answer");
 const facts = the<HTMLTextAreaElement>("facts");
@@ -276,11 +276,10 @@ onFile("open-answer", async (file) => {
 
 onFile("open-trace", async (file) => {
   try {
-    const replayed = await replay(await file.text());
-    showReplay(file.name, replayed);
+    showReplay(file.name, await replay(await file.text()));
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    showReplay(file.name, undefined, error);
+    showReplay(file.name, error);
   }
   announce(the("replay").textContent ?? "");
 });
@@ -334,7 +333,7 @@ function point(claim: string | undefined): void {
   }
 }
 
-new ResizeObserver(later(80, () => drawGraphs())).observe(the("graphs"));
+new ResizeObserver(later(80, () => redraw())).observe(the("graphs"));
 
 example.append(...examples.map((each) => el("option", { value: each.id }, each.title)), el("option", { value: "own" }, "Your own"));
 const kept = load();

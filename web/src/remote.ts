@@ -1,6 +1,7 @@
 /** The page's side of the Worker. */
 import { InputError, type Inputs } from "./inputs.js";
-import type { Replayed, Snapshot } from "./run.js";
+import type { Snapshot } from "./run.js";
+import type { Replayed } from "./trace.js";
 
 export type Asked =
   /** `to` in deltas, as in `Run.advance`. */

@@ -5,9 +5,10 @@
  * Text that is held may be a secret. What leaves here for the page has it veiled, where it is to be:
  * the page never has the characters.
  */
-import { Facts, Gate, Policy, PolicyError, replay, TidegateError } from "tidegate";
-import type { Evidence, Finding, GateEvent, Halted, Step } from "tidegate";
+import { Facts, Gate, Policy, PolicyError, TidegateError } from "tidegate";
+import type { Finding, GateEvent, Halted, Step } from "tidegate";
 import { deltas, InputError, readScores, type Inputs } from "./inputs.js";
+import { graph, unit, type Graph, type HaltDocument, type Outcome, type Scored } from "./scores.js";
 
 /** A piece of the answer as the page shows it. */
 export interface Piece {
@@ -18,35 +19,12 @@ export interface Piece {
   readonly claim?: number;
 }
 
-/** A score in the graph. */
-export interface Point {
-  readonly index: number;
-  /** Absent when there was none. */
-  readonly value?: number;
-  /** `allowed`: the limits did not see it. `shadow`: would have halted. */
-  readonly kind: "passed" | "warned" | "allowed" | "shadow" | "halted";
-  readonly finding?: Finding;
-  /** The mean of the check's window up to here, once the window is full. */
-  readonly mean?: number;
-}
-
-export interface Graph {
-  readonly check: string;
-  readonly mode: "enforce" | "shadow";
-  readonly unit: "token" | "claim";
-  readonly hardLimit: number;
-  readonly softLimit: number;
-  readonly windowSize: number;
-  readonly windowThreshold: number;
-  readonly points: readonly Point[];
-}
-
 export interface Claim {
   readonly check: string;
   readonly index: number;
   readonly pieces: readonly Piece[];
   readonly score?: number;
-  readonly outcome: Point["kind"] | "waiting";
+  readonly outcome: Outcome | "waiting";
   readonly reason?: string;
   readonly evidence?: { readonly finding: Finding; readonly mismatch?: string; readonly passage: string; readonly unmatched: readonly string[] };
 }
@@ -79,18 +57,7 @@ export interface Snapshot {
   readonly notes: readonly Note[];
 }
 
-export interface Replayed {
-  readonly halted: readonly Halted[];
-  readonly records: number;
-  readonly graphs: readonly Graph[];
-}
-
-/** The fields of a policy's document that the page reads. */
-interface HaltDocument {
-  readonly name: string; readonly mode: "off" | "shadow" | "enforce";
-  readonly score?: { readonly from?: string; readonly at?: "token" | "claim" | null };
-  readonly hard_limit: number; readonly soft_limit: number; readonly window_size: number; readonly window_threshold: number;
-}
+/** The fields of a text check that the page reads. */
 interface TextDocument { readonly mode?: string; readonly action?: string }
 
 const encoder = new TextEncoder();
@@ -98,13 +65,6 @@ const decoder = new TextDecoder();
 
 /** What is put in the place of characters that are not to be seen. White space stays, so that lines do not jump. */
 const veil = (text: string): string => text.replace(/\S/gu, "•");
-
-interface Scored {
-  readonly check: string; readonly index: number;
-  start?: number; end?: number; value?: number; kind?: Point["kind"]; finding?: Finding; evidence?: Evidence; reason?: string;
-  /** Whether the limits saw it. */
-  counted?: boolean;
-}
 
 export class Run {
   readonly #policy: Policy;
@@ -130,8 +90,8 @@ export class Run {
     this.#bytes = encoder.encode(answer);
     this.#policy = named("policy", () => new Policy(inputs.policy, inputs.policyFormat));
     const document = this.#policy.toJSON();
-    this.#checks = ((document.halt ?? []) as HaltDocument[]).filter((check) => check.mode !== "off");
-    this.#veils = inputs.held === "veiled" || (inputs.held === "auto" && ((document.text ?? []) as TextDocument[])
+    this.#checks = ((document.halt ?? []) as unknown as HaltDocument[]).filter((check) => check.mode !== "off");
+    this.#veils = inputs.held === "veiled" || (inputs.held === "auto" && ((document.text ?? []) as unknown as TextDocument[])
       .some((check) => (check.mode ?? "enforce") === "enforce" && (check.action ?? "halt") !== "flag"));
     try {
       this.#facts = inputs.facts.trim() === "" ? undefined
@@ -213,7 +173,7 @@ export class Run {
     }
     if (event.event !== "passed" && event.event !== "scored") {
       // what a text rule found is told by its match
-      if (event.index === undefined && event.code !== "text_rule") {
+      if (event.index === undefined && event.code !== "match") {
         this.#notes.push({ kind: event.event === "halted" ? "halt" : event.event, check: event.check, reason: event.reason });
       }
       if (event.index === undefined) return;
@@ -222,7 +182,7 @@ export class Run {
     if (event.event === "scored") {
       scored.start = event.start;
       scored.end = event.end;
-      if (event.score !== undefined) scored.value = event.score;
+      if (typeof event.score === "number") scored.value = event.score;
       if (event.evidence) scored.evidence = event.evidence;
       return;
     }
@@ -340,32 +300,6 @@ function trimmed(pieces: readonly Piece[]): Piece[] {
   return pieces.map((piece, index) => index === 0 ? { ...piece, text: piece.text.trimStart() } : piece);
 }
 
-function unit(check: HaltDocument): "token" | "claim" {
-  return check.score?.at ?? (["host", "logprob", undefined].includes(check.score?.from) ? "token" : "claim");
-}
-
-function graph(check: HaltDocument, scored: readonly Scored[]): Graph {
-  const window: number[] = [];
-  const points = scored.filter((point) => point.kind !== undefined).map((point): Point => {
-    let mean: number | undefined;
-    if (point.counted && point.value !== undefined) {
-      window.push(point.value);
-      if (window.length > check.window_size) window.shift();
-      if (window.length === check.window_size) mean = window.reduce((sum, value) => sum + value, 0) / window.length;
-    }
-    return {
-      index: point.index, kind: point.kind as Point["kind"],
-      ...(point.value === undefined ? {} : { value: point.value }),
-      ...(point.finding === undefined ? {} : { finding: point.finding }),
-      ...(mean === undefined ? {} : { mean }),
-    };
-  });
-  return {
-    check: check.name, mode: check.mode === "shadow" ? "shadow" : "enforce", unit: unit(check), points,
-    hardLimit: check.hard_limit, softLimit: check.soft_limit, windowSize: check.window_size, windowThreshold: check.window_threshold,
-  };
-}
-
 /** Says of which input an error is. */
 function named<T>(where: "policy" | "facts", make: () => T): T {
   try {
@@ -375,48 +309,4 @@ function named<T>(where: "policy" | "facts", make: () => T): T {
     if (error instanceof TidegateError) throw new InputError(where, error.message, undefined, undefined, error.help);
     throw error;
   }
-}
-
-/** Decides a trace again, and draws its scores. */
-export function replayTrace(trace: string): Replayed {
-  let halted: Halted[];
-  try {
-    halted = replay(trace);
-  } catch (error) {
-    if (!(error instanceof TidegateError)) throw error;
-    const { line } = error as { line?: number };
-    throw new InputError("trace", error.message, line, undefined, error.help);
-  }
-  return { halted, records: trace.split("\n").filter((line) => line.trim() !== "").length, graphs: [] };
-}
-
-/** The text and the cuts of a provider's recorded stream: what a gate without checks lets leave. */
-export function readStream(bytes: Uint8Array): { text: string; lengths: number[]; others: number } {
-  const gate = new Gate({ version: 1 });
-  const lengths: number[] = [];
-  const others = new Set<string>();
-  let text = "";
-  const take = (step: Step): void => {
-    for (const release of step.releases) {
-      if (release.text === "") continue;
-      if (release.choice !== 0 || release.channel !== "content") others.add(`${release.choice} ${release.channel}`);
-      else { text += release.text; lengths.push(release.text.length); }
-    }
-  };
-  try {
-    // line by line, so that each event is one step and one delta one release
-    let from = 0;
-    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
-      take(gate.pushBytes(bytes.subarray(from, at + 1)));
-      from = at + 1;
-    }
-    take(gate.pushBytes(bytes.subarray(from)));
-    take(gate.finish());
-  } catch (error) {
-    if (error instanceof TidegateError) throw new InputError("stream", error.message, undefined, undefined, error.help);
-    throw error;
-  } finally {
-    gate.free();
-  }
-  return { text, lengths, others: others.size };
 }

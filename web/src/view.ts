@@ -2,8 +2,10 @@
 import type { Halted } from "tidegate";
 import { el, the } from "./dom.js";
 import { drawGraph } from "./graph.js";
-import type { Claim, Graph, Note, Piece, Replayed, Snapshot } from "./run.js";
-import type { InputError } from "./inputs.js";
+import type { Claim, Note, Piece, Snapshot } from "./run.js";
+import type { Graph } from "./scores.js";
+import type { Replayed } from "./trace.js";
+import { InputError } from "./inputs.js";
 
 const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 const code = (text: string): HTMLElement => el("code", {}, text);
@@ -68,18 +70,28 @@ function showAnswer(snapshot: Snapshot): void {
   the("answer-note").textContent = parts.join(" · ");
 }
 
-let drawn: readonly Graph[] = [];
+const drawn = { graphs: [] as readonly Graph[], "replay-graphs": [] as readonly Graph[] };
+
+function draw(id: keyof typeof drawn): void {
+  const into = the(id);
+  into.hidden = drawn[id].length === 0; // before it is measured
+  const width = Math.max(220, Math.floor(into.clientWidth));
+  into.replaceChildren(...drawn[id].map((graph) => el("figure", {},
+    el("figcaption", {}, code(graph.check), graph.mode === "shadow" ? el("span", { class: "tag" }, "shadow") : "",
+      el("span", { class: "muted" }, `${count(graph.points.length, graph.unit)}, means of ${graph.windowSize}`)),
+    drawGraph(graph, width))));
+}
 
 /** Draws the graphs anew, at the width there is now. */
-export function drawGraphs(graphs: readonly Graph[] = drawn): void {
-  drawn = graphs;
-  const into = the("graphs");
-  const width = Math.max(220, Math.floor(into.clientWidth));
-  into.replaceChildren(...graphs.map((graph) => el("figure", {},
-    el("figcaption", {}, code(graph.check), graph.mode === "shadow" ? el("span", { class: "tag" }, "shadow") : "",
-      el("span", { class: "muted" }, ` ${count(graph.points.length, graph.unit)}; mean of ${graph.windowSize}`)),
-    drawGraph(graph, width))));
+export function redraw(): void {
+  draw("graphs");
+  draw("replay-graphs");
+}
+
+function showGraphs(graphs: readonly Graph[]): void {
+  drawn.graphs = graphs;
   the("scores-panel").hidden = graphs.length === 0;
+  draw("graphs");
 }
 
 const FINDINGS = { supported: "supported", unsupported: "not in the facts", contradicted: "contradicted" } as const;
@@ -127,7 +139,7 @@ function showNotes(notes: readonly Note[]): void {
 export function showSnapshot(snapshot: Snapshot): void {
   showVerdict(snapshot);
   showAnswer(snapshot);
-  drawGraphs(snapshot.graphs);
+  showGraphs(snapshot.graphs);
   showClaims(snapshot.claims);
   showNotes(snapshot.notes);
   the("passages").textContent = snapshot.passages > 0 ? count(snapshot.passages, "passage") : "no facts";
@@ -146,7 +158,7 @@ export function showNothing(why: string): void {
   the("answer-note").textContent = "";
   the("claims-panel").hidden = true;
   the("notes-panel").hidden = true;
-  drawGraphs([]);
+  showGraphs([]);
 }
 
 /** Shows an input's error beneath its field, with the place if it is known; `undefined` takes it away. */
@@ -154,7 +166,6 @@ export function showError(where: "policy" | "facts" | "scores", error: InputErro
   const box = the(`${where}-error`);
   const field = the<HTMLTextAreaElement>(where);
   box.hidden = !error;
-  field.toggleAttribute("aria-invalid", false);
   if (!error) {
     box.replaceChildren();
     field.removeAttribute("aria-invalid");
@@ -168,16 +179,19 @@ export function showError(where: "policy" | "facts" | "scores", error: InputErro
   if (error.help) box.append(el("span", { class: "help" }, error.help));
 }
 
-export function showReplay(name: string, replayed: Replayed | undefined, error?: InputError): void {
+/** What a file with a trace came to. */
+export function showReplay(name: string, replayed: Replayed | InputError): void {
   const box = the("replay");
   box.hidden = false;
-  if (error || !replayed) {
+  if (replayed instanceof InputError) {
     box.className = "replay bad";
-    box.replaceChildren(el("strong", {}, "Does not replay"), ` ${name}: ${error?.line === undefined ? "" : `line ${error.line}: `}${error?.message ?? ""}`);
-    return;
+    box.replaceChildren(el("strong", {}, "Does not replay"), ` ${name}: ${replayed.line === undefined ? "" : `line ${replayed.line}: `}${replayed.message}`);
+    drawn["replay-graphs"] = [];
+  } else {
+    box.className = "replay good";
+    box.replaceChildren(el("strong", {}, "Replayed"), ` ${name}: ${count(replayed.records, "record")}, the same verdict: `,
+      ...(replayed.halted.length === 0 ? ["open"] : replayed.halted.flatMap((halted) => ["halted by ", code(halted.check), " ", code(halted.reason)])));
+    drawn["replay-graphs"] = replayed.graphs;
   }
-  box.className = "replay good";
-  box.replaceChildren(el("strong", {}, "Replayed"), ` ${name}: ${count(replayed.records, "record")}, the same verdict`,
-    replayed.halted.length === 0 ? ": open." : ": halted by ",
-    ...replayed.halted.flatMap((halted) => [code(halted.check), " ", code(halted.reason), " "]));
+  draw("replay-graphs");
 }

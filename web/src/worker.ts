@@ -2,7 +2,9 @@
 import { init } from "tidegate";
 import { InputError, type Inputs } from "./inputs.js";
 import type { Answered, Asked } from "./remote.js";
-import { readStream, replayTrace, Run } from "./run.js";
+import { Run } from "./run.js";
+import { readStream } from "./stream.js";
+import { replayTrace } from "./trace.js";
 
 const ready = init(new URL("./tidegate.wasm", import.meta.url));
 
