@@ -17,7 +17,7 @@ rmSync(out, { recursive: true, force: true });
 mkdirSync(out);
 
 const common = {
-  bundle: true, minify: true, format: "esm", target: "es2022", outdir: out, logLevel: "warning", legalComments: "none",
+  bundle: true, minify: true, format: "esm", target: "es2022", outdir: out, entryNames: "[name]", logLevel: "warning", legalComments: "none",
   external: ["node:*"], // the package reads files in Node; no browser gets there
   loader: { ".md": "text", ".toml": "text", ".yaml": "text", ".scores": "text", ".sse": "text" },
 };
