@@ -13,6 +13,7 @@ use crate::gate::{Event, Gate, Request, Step, UnknownRequest};
 use crate::policy::{HaltCheck, MeasureKind, Policy, PolicyError, Source, Unit};
 use crate::tokens::{ReleasedToken, Tokens};
 use crate::verdict::Verdict;
+use crate::words::Answer;
 
 /// Drives a [`Gate`]: pushes text and answers its requests at once, with the
 /// scorers it was given.
@@ -58,7 +59,7 @@ use crate::verdict::Verdict;
 /// ```
 pub struct Driver {
     gate: Gate,
-    scorers: BTreeMap<Source, Box<dyn Scorer>>,
+    scorers: BTreeMap<Source, Box<dyn Scorer + Send>>,
     /// Sources whose claims are handed out.
     deferred: BTreeSet<Source>,
     /// Claims that were not handed out yet.
@@ -168,12 +169,13 @@ impl Driver {
 
     /// Who answers for this source from here on. Logprobs have their scorer
     /// without it.
-    pub fn set_scorer(&mut self, source: Source, scorer: impl Scorer + 'static) {
+    pub fn set_scorer(&mut self, source: Source, scorer: impl Scorer + Send + 'static) {
         self.scorers.insert(source, Box::new(scorer));
     }
 
     /// From here on the claims of this source are handed out by
-    /// [`Driver::next_request`]. Tokens are scored as they come all the same.
+    /// [`Driver::next_request`]. Of tokens, those that the host scores wait for
+    /// [`Driver::push_token`]; the others are scored as they come all the same.
     pub fn defer(&mut self, source: Source) {
         self.deferred.insert(source);
     }
@@ -193,6 +195,12 @@ impl Driver {
             Some((source, check)) => Err(NoScorer { check: check.clone(), source: *source }),
             None => Ok(()),
         }
+    }
+
+    /// Whether a choice that came was halted.
+    #[must_use]
+    pub fn is_halted(&self, choice: u32) -> bool {
+        self.gate.is_halted(choice)
     }
 
     /// What is decided of a choice so far.
@@ -245,6 +253,35 @@ impl Driver {
         on_turn(Turn { step, cause: Cause::Fault, tokens: self.tokens.follow(step) });
     }
 
+    /// The host's score of the next token, of so many bytes of text that was
+    /// pushed, where the host's scores are deferred; see [`Gate::push_token`].
+    pub fn push_token(
+        &mut self,
+        choice: u32,
+        channel: Channel,
+        bytes: u64,
+        answer: impl Into<Answer>,
+        on_turn: &mut impl FnMut(Turn<'_>),
+    ) {
+        let step = self.gate.push_token(choice, channel, Source::Host, bytes, answer);
+        self.is_stale |= may_withdraw(step);
+        on_turn(Turn { step, cause: Cause::Token, tokens: self.tokens.follow(step) });
+    }
+
+    /// How many bytes of a channel's text are held back now.
+    #[must_use]
+    pub fn held_bytes(&self, choice: u32, channel: Channel) -> u64 {
+        self.gate.held_bytes(choice, channel)
+    }
+
+    /// One choice has ended.
+    pub fn finish_choice(&mut self, choice: u32, on_turn: &mut impl FnMut(Turn<'_>)) {
+        let step = self.gate.finish(choice);
+        self.is_stale |= may_withdraw(step);
+        on_turn(Turn { step, cause: Cause::Finish, tokens: self.tokens.follow(step) });
+        self.answer(on_turn);
+    }
+
     /// The stream has ended.
     pub fn finish(&mut self, on_turn: &mut impl FnMut(Turn<'_>)) {
         let (tokens, is_stale) = (&mut self.tokens, &mut self.is_stale);
@@ -263,7 +300,8 @@ impl Driver {
         tokens: &[TokenLogprob],
         on_turn: &mut impl FnMut(Turn<'_>),
     ) {
-        let host = self.scores_tokens(Source::Host, channel);
+        let host =
+            self.scores_tokens(Source::Host, channel) && !self.deferred.contains(&Source::Host);
         let of_logprobs = |check: &&HaltCheck| {
             check.score.from == Source::Logprob
                 && check.score.unit() == Unit::Token

@@ -281,6 +281,13 @@ impl Gate {
         self.ledger.is_shut(choice)
     }
 
+    /// How many bytes of a channel's text are held back now.
+    #[must_use]
+    pub fn held_bytes(&self, choice: u32, channel: Channel) -> u64 {
+        let held = |text: &Text| text.base + text.kept.len() as u64 - text.released;
+        self.texts.get(&(choice, channel)).map_or(0, held)
+    }
+
     /// Takes the next piece of a channel's text.
     pub fn push(&mut self, choice: u32, channel: Channel, text: &str) -> &Step {
         self.step.clear();

@@ -45,6 +45,11 @@ impl StreamDriver {
         &self.driver
     }
 
+    /// The driver, for text that comes without a stream around it.
+    pub fn driver_mut(&mut self) -> &mut Driver {
+        &mut self.driver
+    }
+
     /// The next claim of a deferred source; see [`Driver::next_request`].
     pub fn next_request(&mut self) -> Option<Request> {
         self.driver.next_request()

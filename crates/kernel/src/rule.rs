@@ -75,9 +75,11 @@ impl Quotient {
 /// Four decimals, ties away from zero.
 impl fmt::Display for Quotient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = i128::from(self.per.max(1)) * i128::from(NANOS_PER_ONE / 10_000);
-        let size = i128::from(self.nanos).abs();
-        let rounded = (2 * size + unit) / (2 * unit);
+        // whole numbers of 1e-4, so that no code for larger integers is needed
+        let unit = self.per.max(1).saturating_mul(u64::from(NANOS_PER_ONE / 10_000));
+        let size = self.nanos.unsigned_abs();
+        let rest = size % unit;
+        let rounded = size / unit + u64::from(rest >= unit - rest);
         let sign = if self.nanos < 0 && rounded > 0 { "-" } else { "" };
         write!(f, "{sign}{}.{:04}", rounded / 10_000, rounded % 10_000)
     }

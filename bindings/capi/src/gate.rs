@@ -1,0 +1,576 @@
+//! A gate with its scorers, what its last call led to, and its trace.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+
+use serde_json::{Map, Value, json};
+use tidegate::{
+    Answer, BlendPolicy, Cause, Channel, Checks, Event, Framing, HaltCheck, Mode, Record, Request,
+    Source, StreamDriver, TokenLogprob, Turn,
+};
+use tidegate_score::{
+    BlendScorer, Claim, Evidence, FactsScorer, Finding, LogprobScorer, ScoreError, Scored, Scorer,
+};
+
+use crate::failure::Failure;
+use crate::failure::tg_status::*;
+use crate::memory::tg_bytes;
+use crate::object::FactsBox;
+
+/// So much of a trace is kept while nobody takes it: 64 MiB.
+pub const TG_TRACE_BYTES_MAX: usize = 64 << 20;
+
+/// Set in what a call on a gate gives, beside its status in the lowest eight bits:
+/// the choice that was named (0, where none is) is halted.
+pub const TG_HALTED: u32 = 1 << 8;
+/// Text was released: see `tg_step`.
+pub const TG_RELEASED: u32 = 1 << 9;
+/// Something was decided: see `tg_gate_events`.
+pub const TG_DECIDED: u32 = 1 << 10;
+/// Claims want scores: see `tg_gate_request`.
+pub const TG_WANTS_SCORES: u32 = 1 << 11;
+/// The last score that was judged passed below its soft limit.
+pub const TG_WARNED: u32 = 1 << 12;
+
+/// Text that may leave.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct tg_release {
+    /// The text, in UTF-8, never empty.
+    pub text: tg_bytes,
+    /// The part of the channel's text, in bytes, that this is or stands for.
+    pub start: u64,
+    /// Its end.
+    pub end: u64,
+    /// The choice.
+    pub choice: u32,
+    /// The channel: 0 content, 1 reasoning, 2 refusal, 3 + i the tool i.
+    pub channel: u32,
+    /// 1 if this stands for text that a rule masked.
+    pub is_masked: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// What the last call on a gate led to.
+#[repr(C)]
+#[derive(Debug)]
+pub struct tg_step {
+    /// The releases, in the order in which they may leave.
+    pub releases: *const tg_release,
+    /// How many.
+    pub releases_len: u32,
+    /// How many things were decided.
+    pub events_len: u32,
+    /// How many claims want scores and were not handed out.
+    pub requests_len: u32,
+    /// What the call gave.
+    pub outcome: u32,
+}
+
+/// A claim that wants a score. Its texts stay until the next request of its gate
+/// is taken.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct tg_request {
+    /// The claim.
+    pub text: tg_bytes,
+    /// The check that asks.
+    pub check: tg_bytes,
+    /// Where the claim stands in the channel's text, in bytes.
+    pub start: u64,
+    /// Its end.
+    pub end: u64,
+    /// The number of the claim, from 0.
+    pub index: u64,
+    /// What to name in `tg_gate_resolve`.
+    pub id: u32,
+    /// The choice.
+    pub choice: u32,
+    /// The channel, as in `tg_release`.
+    pub channel: u32,
+    /// Who is to give the score: 0 host, 1 facts, 2 logprob, 3 embed, 4 nli, 5 blend.
+    pub source: u32,
+    /// How long the claim may wait for its score, in milliseconds.
+    pub deadline_ms: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// A token as the provider cut it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct tg_token {
+    /// How many bytes of the text it is.
+    pub bytes: u64,
+    /// The natural logarithm of its probability.
+    pub logprob: f64,
+    /// The entropy of the choice among all tokens in nats; NaN if not known.
+    pub entropy: f64,
+}
+
+/// A gate of one response.
+pub(crate) struct Gate {
+    pub(crate) stream: StreamDriver,
+    /// Stays where it is: callers keep its address.
+    step: Box<tg_step>,
+    noted: Noted,
+    releases: Vec<tg_release>,
+    requests: VecDeque<Request>,
+    /// The request that was handed out last.
+    handed: Option<Request>,
+    /// By the names of their checks.
+    blends: BTreeMap<String, BlendScorer>,
+    records: bool,
+    trace: String,
+    out: String,
+}
+
+// SAFETY of the raw pointers: they are written here and read by callers only
+#[allow(unsafe_code, reason = "pointers into this gate's own buffers move with it")]
+unsafe impl Send for Gate {}
+
+/// What turns of the driver said.
+#[derive(Default)]
+struct Noted {
+    text: String,
+    /// Ranges of the text.
+    releases: Vec<(Range<usize>, u32, Channel, Range<u64>, bool)>,
+    events: Vec<Said>,
+    warned: bool,
+    /// Records for the trace.
+    records: Vec<Record>,
+}
+
+enum Said {
+    Decided(Event),
+    Scored { request: Box<Request>, scored: Result<Scored, ScoreError> },
+}
+
+impl Noted {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.releases.clear();
+        self.events.clear();
+        self.warned = false;
+    }
+
+    fn turn(&mut self, turn: &Turn<'_>) {
+        for release in turn.step.releases() {
+            let start = self.text.len();
+            self.text.push_str(release.text);
+            let text = start..self.text.len();
+            self.releases.push((
+                text,
+                release.choice,
+                release.channel,
+                release.span,
+                release.is_masked,
+            ));
+        }
+        if let Cause::Claim { request, scored } = turn.cause {
+            let (request, scored) = (Box::new(request.clone()), scored.clone());
+            self.events.push(Said::Scored { request, scored });
+        }
+        for event in turn.step.events() {
+            if let Event::Passed(passed) = event {
+                self.warned = passed.warn;
+            }
+            self.events.push(Said::Decided(event.clone()));
+        }
+        self.records.extend_from_slice(turn.step.records());
+    }
+}
+
+impl Gate {
+    pub(crate) fn new(
+        checks: &Checks,
+        facts: Option<&FactsBox>,
+        records: bool,
+    ) -> Result<Gate, Failure> {
+        let mut driver = checks.driver();
+        for source in [Source::Host, Source::Embed, Source::Nli, Source::Blend] {
+            driver.defer(source);
+        }
+        if let Some(FactsBox { facts, .. }) = facts {
+            driver.set_scorer(Source::Facts, FactsScorer::new(facts.clone()));
+        }
+        let mut blends = BTreeMap::new();
+        for (check, blend) in self::blends(checks) {
+            blends.insert(check.name.clone(), blend_scorer(check, blend, facts)?);
+        }
+        driver.ready().map_err(|error| {
+            let help = match error.source() {
+                Source::Facts => ": give the gate facts",
+                _ => "",
+            };
+            Failure::new(TG_NOT_READY, format_args!("{error}{help}"))
+        })?;
+        let mut trace = String::new();
+        if records {
+            driver.record();
+            trace = Record::head(checks.policy()).to_json() + "\n";
+        }
+        let step = tg_step {
+            releases: std::ptr::null(),
+            releases_len: 0,
+            events_len: 0,
+            requests_len: 0,
+            outcome: 0,
+        };
+        Ok(Gate {
+            stream: StreamDriver::new(Framing::Auto, checks.policy(), driver),
+            step: Box::new(step),
+            noted: Noted::default(),
+            releases: Vec::new(),
+            requests: VecDeque::new(),
+            handed: None,
+            blends,
+            records,
+            trace,
+            out: String::new(),
+        })
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        choice: u32,
+        channel: Channel,
+        text: &str,
+        tokens: &[TokenLogprob],
+    ) -> Result<u32, Failure> {
+        self.act(choice, |stream, mut on_turn| {
+            stream.driver_mut().push(choice, channel, text, tokens, &mut on_turn);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn push_token(
+        &mut self,
+        choice: u32,
+        channel: Channel,
+        bytes: u64,
+        answer: Answer,
+    ) -> Result<u32, Failure> {
+        self.act(choice, |stream, mut on_turn| {
+            stream.driver_mut().push_token(choice, channel, bytes, answer, &mut on_turn);
+            Ok(())
+        })
+    }
+
+    #[cfg(feature = "wire")]
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) -> Result<u32, Failure> {
+        self.act(0, |stream, mut on_turn| {
+            stream.push(bytes, &mut on_turn);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn fault(&mut self, code: &str, detail: &str) -> Result<u32, Failure> {
+        self.act(0, |stream, mut on_turn| {
+            stream.driver_mut().fault(code, detail, &mut on_turn);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn finish(&mut self, choice: Option<u32>) -> Result<u32, Failure> {
+        self.act(choice.unwrap_or(0), |stream, mut on_turn| {
+            match choice {
+                Some(choice) => stream.driver_mut().finish_choice(choice, &mut on_turn),
+                None => stream.finish(&mut on_turn),
+            }
+            Ok(())
+        })
+    }
+
+    pub(crate) fn resolve(
+        &mut self,
+        id: u32,
+        scored: Result<Scored, ScoreError>,
+    ) -> Result<u32, Failure> {
+        self.act(0, |stream, mut on_turn| {
+            stream
+                .resolve(u64::from(id), scored, &mut on_turn)
+                .map_err(|error| Failure::new(TG_UNKNOWN_REQUEST, error))
+        })
+    }
+
+    /// Drives the stream and notes what it led to.
+    fn act(
+        &mut self,
+        choice: u32,
+        drive: impl FnOnce(&mut StreamDriver, &mut dyn FnMut(Turn<'_>)) -> Result<(), Failure>,
+    ) -> Result<u32, Failure> {
+        if self.trace.len() > TG_TRACE_BYTES_MAX {
+            let message = format_args!(
+                "the trace has {} bytes: take it, at most {TG_TRACE_BYTES_MAX} are kept",
+                self.trace.len()
+            );
+            return Err(Failure::new(TG_TRACE_FULL, message));
+        }
+        let noted = &mut self.noted;
+        noted.clear();
+        let driven = drive(&mut self.stream, &mut |turn| noted.turn(&turn));
+        while let Some(request) = self.stream.next_request() {
+            let Some(blend) = self.blends.get_mut(&*request.check) else {
+                self.requests.push_back(request);
+                continue;
+            };
+            let scored = blend.score(&Claim { text: &request.text, tokens: &request.tokens });
+            // the number is the driver's own
+            let _ = self.stream.resolve(request.id, scored, &mut |turn| noted.turn(&turn));
+        }
+        for record in self.noted.records.drain(..) {
+            self.trace.push_str(&record.to_json());
+            self.trace.push('\n');
+        }
+        self.requests.retain(|request| self.stream.driver().awaits(request.id));
+        self.show();
+        driven?;
+        let is_halted = self.stream.driver().is_halted(choice);
+        let bits = [
+            (is_halted, TG_HALTED),
+            (!self.releases.is_empty(), TG_RELEASED),
+            (!self.noted.events.is_empty(), TG_DECIDED),
+            (!self.requests.is_empty(), TG_WANTS_SCORES),
+            (self.noted.warned, TG_WARNED),
+        ];
+        let outcome = bits.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, bit)| all | bit);
+        self.step.outcome = outcome;
+        Ok(outcome)
+    }
+
+    /// Writes down for the caller what was noted.
+    fn show(&mut self) {
+        let Noted { text, releases, events, .. } = &self.noted;
+        let release = |(range, choice, channel, span, is_masked): &(
+            Range<usize>,
+            u32,
+            Channel,
+            Range<u64>,
+            bool,
+        )| tg_release {
+            text: tg_bytes::of(text.get(range.clone()).unwrap_or_default().as_bytes()),
+            start: span.start,
+            end: span.end,
+            choice: *choice,
+            channel: number_of(*channel),
+            is_masked: u32::from(*is_masked),
+            reserved: 0,
+        };
+        self.releases.clear();
+        self.releases.extend(releases.iter().map(release));
+        *self.step = tg_step {
+            releases: self.releases.as_ptr(),
+            releases_len: self.releases.len() as u32,
+            events_len: events.len() as u32,
+            requests_len: self.requests.len() as u32,
+            outcome: 0,
+        };
+    }
+
+    /// What the last call led to, for as long as the gate lives.
+    pub(crate) fn step(&self) -> *const tg_step {
+        &raw const *self.step
+    }
+
+    /// What was decided in the last call, as a list in JSON.
+    pub(crate) fn events(&mut self) -> tg_bytes {
+        let events: Vec<Value> = self.noted.events.iter().map(said).collect();
+        self.say(&Value::Array(events))
+    }
+
+    /// The next claim that wants a score.
+    pub(crate) fn request(&mut self) -> Result<Option<tg_request>, Failure> {
+        let Some(request) = self.requests.pop_front() else { return Ok(None) };
+        let id = u32::try_from(request.id)
+            .map_err(|_| Failure::new(TG_NO_ROOM, "a gate asks for at most 2^32 scores"))?;
+        self.step.requests_len = self.requests.len() as u32;
+        let request = self.handed.insert(request);
+        Ok(Some(tg_request {
+            text: tg_bytes::of(request.text.as_bytes()),
+            check: tg_bytes::of(request.check.as_bytes()),
+            start: request.span.start,
+            end: request.span.end,
+            index: request.index,
+            id,
+            choice: request.choice,
+            channel: number_of(request.channel),
+            source: number_of_source(request.source),
+            deadline_ms: request.deadline_ms,
+            reserved: 0,
+        }))
+    }
+
+    /// What is decided of a choice, in JSON: `null` or the halt.
+    pub(crate) fn verdict(&mut self, choice: u32) -> tg_bytes {
+        let verdict = self.stream.driver().verdict(choice);
+        let value = verdict.halted().and_then(|halted| serde_json::to_value(halted).ok());
+        self.say(&value.unwrap_or_default())
+    }
+
+    /// The records since they were last taken.
+    pub(crate) fn take_trace(&mut self) -> Result<tg_bytes, Failure> {
+        if !self.records {
+            return Err(Failure::new(TG_BAD_ARGUMENT, "this gate was made without `TG_RECORD`"));
+        }
+        self.out = std::mem::take(&mut self.trace);
+        Ok(tg_bytes::of(self.out.as_bytes()))
+    }
+
+    fn say(&mut self, value: &Value) -> tg_bytes {
+        self.out = value.to_string();
+        tg_bytes::of(self.out.as_bytes())
+    }
+}
+
+fn blends(checks: &Checks) -> impl Iterator<Item = (&HaltCheck, &BlendPolicy)> {
+    let running = checks.policy().halt.iter().filter(|check| check.mode != Mode::Off);
+    let blends = running.filter(|check| check.score.from == Source::Blend);
+    blends.filter_map(|check| Some((check, check.score.blend.as_ref()?)))
+}
+
+/// The scorer of a blend of what can be scored here.
+fn blend_scorer(
+    check: &HaltCheck,
+    blend: &BlendPolicy,
+    facts: Option<&FactsBox>,
+) -> Result<BlendScorer, Failure> {
+    let name = &check.name;
+    let mut scorer = BlendScorer::new(blend.blend());
+    for part in blend.weights.inputs() {
+        let input: Box<dyn Scorer + Send> = match (part.source, facts) {
+            (Source::Logprob, _) => Box::new(LogprobScorer::new(part.measure.into())),
+            (Source::Facts, Some(FactsBox { facts, .. })) => {
+                Box::new(FactsScorer::new(facts.clone()))
+            }
+            (Source::Facts, None) => {
+                let message =
+                    format_args!("the check `{name}` blends `facts`: give the gate facts");
+                return Err(Failure::new(TG_NOT_READY, message));
+            }
+            (source, _) => {
+                let source = source.as_str();
+                let message = format_args!(
+                    "the check `{name}` blends `{source}`: this build blends `facts` and `logprob` only"
+                );
+                return Err(Failure::new(TG_LACKS, message));
+            }
+        };
+        scorer.set_scorer(part.name, input);
+    }
+    Ok(scorer)
+}
+
+/// The number that stands for a channel.
+fn number_of(channel: Channel) -> u32 {
+    match channel {
+        Channel::Content => 0,
+        Channel::Reasoning => 1,
+        Channel::Refusal => 2,
+        Channel::Tool(tool) => tool.saturating_add(3),
+    }
+}
+
+/// The channel that a number stands for.
+pub(crate) fn channel_of(number: u32) -> Channel {
+    match number {
+        0 => Channel::Content,
+        1 => Channel::Reasoning,
+        2 => Channel::Refusal,
+        tool => Channel::Tool(tool - 3),
+    }
+}
+
+fn number_of_source(source: Source) -> u32 {
+    match source {
+        Source::Host => 0,
+        Source::Facts => 1,
+        Source::Logprob => 2,
+        Source::Embed => 3,
+        Source::Nli => 4,
+        Source::Blend => 5,
+    }
+}
+
+/// The finding that a number stands for: 1 supported, 2 unsupported, 3
+/// contradicted; 0 for none.
+pub(crate) fn finding_of(number: u32) -> Result<Option<Finding>, Failure> {
+    match number {
+        0 => Ok(None),
+        1 => Ok(Some(Finding::Supported)),
+        2 => Ok(Some(Finding::Unsupported)),
+        3 => Ok(Some(Finding::Contradicted)),
+        _ => Err(Failure::new(TG_BAD_ARGUMENT, format_args!("a finding is {number}: from 0 to 3"))),
+    }
+}
+
+fn said(said: &Said) -> Value {
+    match said {
+        Said::Scored { request, scored } => scored_value(request, scored),
+        Said::Decided(Event::Passed(passed)) => {
+            let mut value = json!({
+                "event": "passed", "choice": passed.choice, "channel": passed.channel.to_string(),
+                "check": &*passed.check, "index": passed.index, "end": passed.end,
+                "score": passed.score.to_f64(), "warn": passed.warn,
+            });
+            if let (Some(object), Some(finding)) = (value.as_object_mut(), passed.finding) {
+                object.insert("finding".to_string(), finding.as_str().into());
+            }
+            value
+        }
+        Said::Decided(Event::Matched(found)) => {
+            let mut value = json!({
+                "event": "match", "choice": found.choice, "channel": found.channel.to_string(),
+                "check": &*found.check, "action": found.action, "mode": found.mode,
+                "start": found.span.start, "end": found.span.end,
+            });
+            if let (Some(object), Some(rule)) = (value.as_object_mut(), found.rule) {
+                object.insert("rule".to_string(), rule.into());
+            }
+            value
+        }
+        Said::Decided(Event::Shadow(halted)) => decided("shadow", halted),
+        Said::Decided(Event::Allowed(halted)) => decided("allowed", halted),
+        Said::Decided(Event::Halted(halted)) => decided("halted", halted),
+    }
+}
+
+fn decided(event: &str, halted: &tidegate::Halted) -> Value {
+    let mut value = serde_json::to_value(halted).unwrap_or_default();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("event".to_string(), event.into());
+    }
+    value
+}
+
+fn scored_value(request: &Request, scored: &Result<Scored, ScoreError>) -> Value {
+    let mut value = json!({
+        "event": "scored", "choice": request.choice, "channel": request.channel.to_string(),
+        "check": &*request.check, "index": request.index,
+        "start": request.span.start, "end": request.span.end,
+    });
+    let Some(object) = value.as_object_mut() else { return value };
+    match scored {
+        Ok(Scored { score, evidence }) => {
+            // what is no number is no JSON
+            object.insert("score".to_string(), json!(score));
+            object.extend(evidence.iter().map(|it| ("evidence".to_string(), evidence_value(it))));
+        }
+        Err(error) => {
+            object.insert("error".to_string(), error.to_string().into());
+        }
+    }
+    value
+}
+
+fn evidence_value(evidence: &Evidence) -> Value {
+    let mut object = Map::new();
+    object.insert("finding".to_string(), evidence.finding.as_str().into());
+    object.insert("text".to_string(), evidence.text.as_str().into());
+    object.insert("unmatched".to_string(), json!(evidence.unmatched));
+    object.extend(evidence.passage.map(|passage| ("passage".to_string(), passage.into())));
+    let mismatch = evidence.mismatch.map(|mismatch| mismatch.as_str().into());
+    object.extend(mismatch.map(|mismatch| ("mismatch".to_string(), mismatch)));
+    Value::Object(object)
+}
