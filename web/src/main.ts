@@ -31,6 +31,8 @@ let to = END;
 /** Where it is. */
 let at = 0;
 let stopped = false;
+/** One column, as in the style sheet. */
+const narrow = matchMedia("(max-width: 60rem)");
 
 // ---- inputs ------------------------------------------------------------------
 
@@ -79,6 +81,7 @@ async function start(from: Example): Promise<void> {
     cut: read ? { by: "recorded", lengths: read.lengths } : { by: "characters", size: 4 },
   });
   the<HTMLDetailsElement>("host-panel").open = from.scores !== "";
+  if (!narrow.matches) the<HTMLDetailsElement>("facts-panel").open = from.facts !== "";
   example.value = from.id;
   tell(from);
   to = END;
@@ -348,7 +351,7 @@ if (kept) {
   changed();
 } else {
   // on a narrow page the inputs would push the result out of sight
-  if (matchMedia("(max-width: 60rem)").matches) for (const id of ["facts-panel", "policy-panel"]) the<HTMLDetailsElement>(id).open = false;
+  if (narrow.matches) for (const id of ["facts-panel", "policy-panel"]) the<HTMLDetailsElement>(id).open = false;
   void start(examples[0] as Example).catch(fail);
 }
 showSpeed();

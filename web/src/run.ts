@@ -66,6 +66,18 @@ const decoder = new TextDecoder();
 /** What is put in the place of characters that are not to be seen. White space stays, so that lines do not jump. */
 const veil = (text: string): string => text.replace(/\S/gu, "•");
 
+/** The last policy: to compile one can take a while, and most runs are over the policy of the run before. */
+let compiled: { readonly text: string; readonly format: string; readonly policy: Policy } | undefined;
+
+function policyOf(text: string, format: Inputs["policyFormat"]): Policy {
+  if (compiled?.text !== text || compiled.format !== format) {
+    const policy = named("policy", () => new Policy(text, format));
+    compiled?.policy.free();
+    compiled = { text, format, policy };
+  }
+  return compiled.policy;
+}
+
 export class Run {
   readonly #policy: Policy;
   readonly #gate: Gate;
@@ -88,7 +100,7 @@ export class Run {
     const answer = decoder.decode(encoder.encode(inputs.answer)); // no half characters
     this.#pieces = deltas(answer, inputs.cut);
     this.#bytes = encoder.encode(answer);
-    this.#policy = named("policy", () => new Policy(inputs.policy, inputs.policyFormat));
+    this.#policy = policyOf(inputs.policy, inputs.policyFormat);
     const document = this.#policy.toJSON();
     this.#checks = ((document.halt ?? []) as unknown as HaltDocument[]).filter((check) => check.mode !== "off");
     this.#veils = inputs.held === "veiled" || (inputs.held === "auto" && ((document.text ?? []) as unknown as TextDocument[])
@@ -99,7 +111,6 @@ export class Run {
       this.#gate = named("policy", () => new Gate(this.#policy, this.#facts ? { facts: this.#facts } : {}));
     } catch (error) {
       this.#facts?.free();
-      this.#policy.free();
       throw error;
     }
   }
@@ -133,7 +144,6 @@ export class Run {
   free(): void {
     this.#gate.free();
     this.#facts?.free();
-    this.#policy.free();
   }
 
   get #scoresDeltas(): boolean { return this.#checks.some((check) => unit(check) === "token"); }

@@ -60,14 +60,13 @@ function showAnswer(snapshot: Snapshot): void {
   the("gate-shut").hidden = !snapshot.halted;
   const masked = released.filter((piece) => piece.kind === "masked").length;
   const left = snapshot.deltas - Math.min(snapshot.at, snapshot.deltas);
-  const parts = [`${count(snapshot.released, "character")} released`];
-  if (masked) parts.push(`${masked} masked`);
-  if (snapshot.halted) {
-    parts.push(`${snapshot.held} withheld`);
-    if (left) parts.push(`${count(left, "delta")} never asked for`);
-  } else if (snapshot.held) parts.push(`${snapshot.held} held`);
-  if (rest.some((piece) => piece.veiled)) parts.push("held text veiled");
-  the("answer-note").textContent = parts.join(" · ");
+  const part = (key: string, text: string): HTMLElement => el("span", { class: `key-${key}` }, text);
+  const parts = [part("released", `the reader sees ${count(snapshot.released, "character")}`)];
+  if (masked) parts.push(part("masked", `${masked} masked`));
+  const veiled = rest.some((piece) => piece.veiled) ? ", veiled" : "";
+  if (snapshot.held) parts.push(snapshot.halted ? part("withheld", `${snapshot.held} withheld${veiled}`) : part("held", `${snapshot.held} held${veiled}`));
+  if (snapshot.halted && left) parts.push(el("span", {}, `${count(left, "delta")} never asked for`));
+  the("answer-note").replaceChildren(...parts);
 }
 
 const drawn = { graphs: [] as readonly Graph[], "replay-graphs": [] as readonly Graph[] };

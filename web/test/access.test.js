@@ -36,6 +36,7 @@ const states = {
   tokens: (page) => example(page, "tokens"),
   shadow: (page) => example(page, "shadow"),
   error: async (page) => {
+    await page.locator("#policy-panel").evaluate((panel) => { panel.open = true; }); // closed on narrow pages
     await page.fill("#policy", (await page.inputValue("#policy")).replace("hard_limit", "hard_limitt"));
     await settled(page);
   },
@@ -53,6 +54,7 @@ for (const [look, options] of Object.entries(looks)) {
     for (const [state, bring] of Object.entries(states)) {
       await withPage(async (page) => {
         await bring(page);
+        await page.evaluate(() => scrollTo(0, 0));
         await page.screenshot({ path: `${shots}${state}-${look}.png`, fullPage: true });
         await axe(page, `${state}, ${look}`);
         const { scroll, width } = await page.evaluate(() => ({ scroll: document.documentElement.scrollWidth, width: innerWidth }));
