@@ -68,11 +68,13 @@ test("the switch of the theme wins over the system", () => withPage(async (page)
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ground();
   await page.selectOption("#theme", "dark");
+  await page.waitForTimeout(300); // colours change softly
   const dark = await ground();
   assert.notEqual(dark, light);
   await axe(page, "dark by the switch");
   await page.emulateMedia({ colorScheme: "dark" });
   await page.selectOption("#theme", "light");
+  await page.waitForTimeout(300);
   assert.equal(await ground(), light);
   await axe(page, "light by the switch");
 }, { colorScheme: "light" }));
