@@ -170,7 +170,13 @@ export class Run {
 
   #take(step: Step): void {
     for (const release of step.releases) {
-      if (release.channel === "content" && release.choice === 0) this.#releases.push({ ...release });
+      if (release.channel !== "content" || release.choice !== 0) continue;
+      const last = this.#releases.at(-1);
+      if (last && !last.masked && !release.masked && last.end === release.start) {
+        // one run of text is one release here, or a long answer would be slow to show
+        last.text += release.text;
+        last.end = release.end;
+      } else this.#releases.push({ ...release });
     }
     for (const event of step.events) this.#note(event);
   }

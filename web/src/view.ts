@@ -39,7 +39,7 @@ function showVerdict(snapshot: Snapshot): void {
   const shadowed = snapshot.claims.find((claim) => claim.outcome === "shadow") ?? snapshot.notes.find((note) => note.kind === "shadow");
   const verdict = the("verdict");
   const { halted } = snapshot;
-  verdict.className = `verdict ${halted ? "halted" : snapshot.ended ? "passed" : "open"}`;
+  verdict.className = `verdict ${halted ? "halted" : snapshot.ended ? "ended" : "open"}`;
   const detail = el("span", { class: "detail" });
   if (halted) {
     const at = place(halted, snapshot.graphs);
@@ -49,7 +49,7 @@ function showVerdict(snapshot: Snapshot): void {
   } else {
     detail.append(snapshot.ended ? "all that no rule masked has left" : snapshot.at === 0 ? "nothing has come yet" : `${count(snapshot.released, "character")} left, ${snapshot.held} held`);
   }
-  verdict.replaceChildren(el("strong", {}, halted ? "Halted" : snapshot.ended ? "Passed" : "Open"), detail);
+  verdict.replaceChildren(el("strong", {}, halted ? "Halted" : snapshot.ended ? "Open to the end" : "Open"), detail);
 }
 
 function showAnswer(snapshot: Snapshot): void {

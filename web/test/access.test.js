@@ -32,8 +32,13 @@ const states = {
   passed: (page) => example(page, "right"),
   masked: (page) => example(page, "secrets"),
   held: async (page) => { await example(page, "both"); await page.locator("#position").fill("23"); await settled(page); },
-  veiled: async (page) => { await example(page, "secrets"); await page.locator("#position").fill("5"); await settled(page); },
+  veiled: async (page) => { await example(page, "secrets"); await page.locator("#position").fill("4"); await settled(page); },
   tokens: (page) => example(page, "tokens"),
+  replayed: async (page) => {
+    const [file] = await Promise.all([page.waitForEvent("download"), page.click("#save-trace")]);
+    await page.setInputFiles("#open-trace", await file.path());
+    await page.waitForSelector("#replay.good");
+  },
   shadow: (page) => example(page, "shadow"),
   error: async (page) => {
     await page.locator("#policy-panel").evaluate((panel) => { panel.open = true; }); // closed on narrow pages
@@ -97,7 +102,7 @@ test("all of it by keyboard", () => withPage(async (page) => {
   await tabTo("example");
   await page.keyboard.press("ArrowDown"); // the next example
   await settled(page);
-  assert.match(await verdict(page), /^Passed/);
+  assert.match(await verdict(page), /^Open to the end/);
   await tabTo("restart");
   await page.keyboard.press("Enter");
   await settled(page);
@@ -112,7 +117,7 @@ test("all of it by keyboard", () => withPage(async (page) => {
   await tabTo("position");
   await page.keyboard.press("End");
   await settled(page);
-  assert.match(await verdict(page), /^Passed/);
+  assert.match(await verdict(page), /^Open to the end/);
   await page.keyboard.press("Home");
   await page.keyboard.press("ArrowRight");
   await settled(page);
@@ -169,7 +174,7 @@ test("the live region speaks when it is over, not at every delta", () => withPag
   await page.click("#restart");
   await page.locator("#speed").fill("80");
   await page.click("#play");
-  await page.waitForSelector("#verdict.passed");
+  await page.waitForSelector("#verdict.ended");
   await page.waitForTimeout(1000);
   const said = await page.evaluate(() => window.said);
   assert.ok(said.length <= 3, said.join(" | "));

@@ -40,7 +40,7 @@ test("a wrong answer halts at the wrong claim, and what left is exactly what was
 test("a right answer leaves whole", () => withPage(async (page) => {
   await example(page, "right");
   assert.equal(await released(page), await content("right.sse"));
-  assert.match(await verdict(page), /^Passed/);
+  assert.match(await verdict(page), /^Open to the end/);
   assert.equal(await page.locator("#held").innerText(), "");
 }));
 
@@ -197,7 +197,7 @@ test("facts that are edited change the verdict", () => withPage(async (page) => 
   const facts = await page.inputValue("#facts");
   await page.fill("#facts", facts.replace("21:30", "23:30").replace("Cars are not carried.", "Cars are carried for 30 euros."));
   await settled(page);
-  assert.match(await verdict(page), /^Passed/);
+  assert.match(await verdict(page), /^Open to the end/);
   assert.equal(await released(page), await page.inputValue("#answer"));
   await page.fill("#facts", facts);
   await settled(page);
@@ -217,10 +217,70 @@ test("scores of the host decide tokens, and a bad one is named with its line", (
   assert.match(await verdict(page), /invalid_score \(NaN\)/);
 }));
 
+test("scores of the host decide claims, in the order of the text", () => withPage(async (page) => {
+  await page.fill("#policy", 'version = 1\n[[halt]]\nname = "mine"\nscore = { from = "host", at = "claim" }\n');
+  await page.fill("#answer", "One is odd. Two is even. Three is even.");
+  await page.locator("#host-panel summary").click();
+  await page.fill("#scores", "0.9\n0.8\n0.2\n");
+  await settled(page);
+  assert.equal(await released(page), "One is odd. Two is even.");
+  assert.match(await verdict(page), /^Halted by mine at claim 3: hard_limit \(0\.2000 < 0\.5\)$/);
+  await page.fill("#scores", "0.9\n");
+  await settled(page);
+  assert.equal(await released(page), "One is odd.");
+  assert.match(await verdict(page), /^Halted by mine at claim 2: missing_score/);
+}));
+
+test("facts that cannot be read, and facts that are missing, are named", () => withPage(async (page) => {
+  await page.selectOption("#facts-format", "jsonl");
+  await settled(page);
+  assert.ok((await page.locator("#facts-error").innerText()).length > 10);
+  assert.match(await verdict(page), /^Not run the facts have an error/);
+  await page.selectOption("#facts-format", "markdown");
+  await settled(page);
+  assert.equal(await released(page), BEFORE_THE_HALT);
+  await page.fill("#facts", "");
+  await settled(page);
+  assert.match(await verdict(page), /^Not run/);
+  assert.match(await page.locator("#policy-error, #facts-error").filter({ visible: true }).innerText(), /facts/);
+}));
+
+test("any text is an answer: empty, in other scripts, with half a character", () => withPage(async (page) => {
+  await example(page, "secrets");
+  for (const answer of ["", " \n", "Ein Ä, ein 🚢 und e\u0301n. Schreib an bo@ferry.example!", "a\ud83d b"]) {
+    await page.fill("#answer", answer);
+    for (const size of [1, 2]) {
+      await cutInto(page, size);
+      assert.match(await verdict(page), /^Open to the end/);
+      const expected = answer.replace("\ud83d", "\ufffd");
+      if (!answer.includes("@")) assert.equal(await released(page), expected);
+      else assert.match(await released(page), /^Ein Ä, ein 🚢 und e\u0301n\. Schreib an \[redacted\]!$/);
+    }
+  }
+}));
+
+test("a long answer stays quick", () => withPage(async (page) => {
+  await page.fill("#answer", "A crossing takes 40 minutes. ".repeat(2000));
+  await cutInto(page, 4);
+  assert.equal((await released(page)).length, 58_000);
+  const slow = await page.evaluate(async () => {
+    const outputs = document.getElementById("outputs");
+    const times = [];
+    for (let step = 0; step < 5; step += 1) {
+      const began = performance.now();
+      document.getElementById(step === 0 ? "restart" : "end").click();
+      await new Promise((resolve) => { const look = () => outputs.getAttribute("aria-busy") === "false" ? resolve() : setTimeout(look, 0); look(); });
+      times.push(performance.now() - began);
+    }
+    return Math.max(...times);
+  });
+  assert.ok(slow < 10_000, `${slow} ms`); // for 14500 deltas and 2000 claims
+}));
+
 test("shadow mode records and changes nothing", () => withPage(async (page) => {
   await example(page, "shadow");
   assert.equal(await released(page), await content("wrong.sse"));
-  assert.match(await verdict(page), /^Passed shadow mode: facts would have halted/);
+  assert.match(await verdict(page), /^Open to the end shadow mode: facts would have halted/);
   assert.ok(await page.locator("#claims [data-outcome=shadow]").count() >= 1);
 }));
 
@@ -229,7 +289,7 @@ test("a recorded stream can be opened", () => withPage(async (page) => {
   await settled(page);
   assert.equal(await page.inputValue("#answer"), await content("right.sse"));
   assert.equal(await page.inputValue("#cut"), "recorded");
-  assert.match(await verdict(page), /^Passed/);
+  assert.match(await verdict(page), /^Open to the end/);
   await page.setInputFiles("#open-answer", fileURLToPath(new URL("leak.sse", examplesFolder)));
   await settled(page);
   assert.match(await page.locator("#answer-hint").innerText(), /1 other channel is not shown/);
@@ -272,8 +332,11 @@ test("what was edited is there after a reload, until it is forgotten", () => wit
   assert.equal(await released(page), BEFORE_THE_HALT);
 }));
 
-test("after one visit it works without the server", () => withPage(async (page) => {
+test("after one visit it works without the server", () => withPage(async (page, context) => {
   await page.waitForFunction(() => document.getElementById("offline")?.textContent === "Works offline.");
+  const { errors, data } = await (await context.newCDPSession(page)).send("Page.getAppManifest");
+  assert.deepEqual(errors, []);
+  assert.equal(JSON.parse(data).short_name, "Tidegate");
   await stopServer();
   try {
     await assert.rejects(fetch(origin), "the server is gone");
@@ -281,7 +344,7 @@ test("after one visit it works without the server", () => withPage(async (page) 
     await settled(page);
     assert.equal(await released(page), BEFORE_THE_HALT);
     await example(page, "right");
-    assert.match(await verdict(page), /^Passed/);
+    assert.match(await verdict(page), /^Open to the end/);
   } finally {
     await serveAgain();
   }
