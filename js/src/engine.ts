@@ -48,6 +48,9 @@ const OUT_BYTES = 128;
 /** Text and bytes that one call takes at most, as the module has it. */
 const BYTES_MAX = 2 ** 30;
 
+/** Texts up to here are read and written by hand where they are ASCII. */
+const SHORT_BYTES = 64;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -190,9 +193,29 @@ export class Engine {
     return this.bytes().subarray(start, start + view.getUint32(at + 4, true));
   }
 
-  /** A text from the module's memory. */
-  decode(start: number, len: number): string {
-    return decoder.decode(this.bytes().subarray(start, start + len));
+  /**
+   * A text from the module's memory. If it is the one that was written last, of so many bytes, it need
+   * not be made anew.
+   */
+  decode(start: number, len: number, written = "", writtenLen = 0): string {
+    const bytes = this.bytes();
+    if (len === writtenLen && len <= SHORT_BYTES) {
+      let at = 0;
+      while (at < len && bytes[start + at] === bytes[this.input + at]) at += 1;
+      if (at === len) return written;
+    }
+    if (len <= SHORT_BYTES) {
+      // a decoder takes longer to call than a short text to read
+      let text = "";
+      let at = 0;
+      for (; at < len; at += 1) {
+        const byte = bytes[start + at] as number;
+        if (byte >= 0x80) break;
+        text += String.fromCharCode(byte);
+      }
+      if (at === len) return text;
+    }
+    return decoder.decode(bytes.subarray(start, start + len));
   }
 
   /** Makes a call that writes a text. */
@@ -210,7 +233,18 @@ export class Engine {
   write(text: string, what = "text"): number {
     if (typeof text !== "string") throw expected(what, "a string", text);
     // a UTF-16 unit is at most three bytes
-    this.#reserve(text.length * 3);
+    if (text.length * 3 > this.#room) this.#reserve(text.length * 3);
+    if (text.length <= SHORT_BYTES) {
+      const bytes = this.bytes();
+      const start = this.input;
+      let at = 0;
+      for (; at < text.length; at += 1) {
+        const unit = text.charCodeAt(at);
+        if (unit >= 0x80) break;
+        bytes[start + at] = unit;
+      }
+      if (at === text.length) return at;
+    }
     const { read, written } = encoder.encodeInto(text, this.bytes().subarray(this.input));
     if (read !== text.length) throw new TidegateError("no_memory", `there is no memory for \`${what}\``);
     if (!isWellFormed(text, written)) {

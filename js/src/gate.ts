@@ -138,7 +138,10 @@ export interface Token {
 export interface GateOptions {
   /** What claims are held against, for checks that score by `facts`. */
   facts?: Facts | string;
-  /** Keep records for {@link Gate.trace}. Default true. */
+  /**
+   * Keep records for {@link Gate.trace}. Default false. Whoever asks for them takes them now and then:
+   * with 64 MiB of them untaken, pushes fail with `trace_full`.
+   */
   record?: boolean;
 }
 
@@ -222,7 +225,7 @@ export class Gate {
       }
       const policyHandle = (own ?? (policy as Policy)).handle;
       const factsHandle = (facts ?? (options.facts as Facts | undefined))?.handle ?? 0;
-      const flags = (options.record ?? true) ? RECORD : 0;
+      const flags = (options.record ?? false) ? RECORD : 0;
       this.#handle = it.handle(() => it.calls.tg_gate_new(policyHandle, factsHandle, flags));
     } finally {
       own?.free();
@@ -240,7 +243,8 @@ export class Gate {
     const it = this.#engine;
     if (options === undefined) {
       const len = it.write(text);
-      return this.#did(it.status(() => it.calls.tg_gate_push(this.#handle, 0, 0, it.input, len)));
+      const outcome = it.status(() => it.calls.tg_gate_push(this.#handle, 0, 0, it.input, len));
+      return this.#did(outcome, text, len);
     }
     const choice = whole("choice", options.choice ?? 0);
     const channel = numberOf(options.channel ?? "content");
@@ -430,8 +434,8 @@ export class Gate {
     this.free();
   }
 
-  /** Reads what a call led to. */
-  #did(outcome: number): Step {
+  /** Reads what a call led to. What came, of so many bytes, is often what leaves. */
+  #did(outcome: number, came = "", len = 0): Step {
     const it = this.#engine;
     let text = "";
     let releases: readonly Release[] = NOTHING;
@@ -444,7 +448,7 @@ export class Gate {
         const release = {
           choice: view.getUint32(at + 24, true),
           channel: channelOf(view.getUint32(at + 28, true)),
-          text: it.decode(view.getUint32(at, true), view.getUint32(at + 4, true)),
+          text: it.decode(view.getUint32(at, true), view.getUint32(at + 4, true), came, len),
           start: Number(view.getBigUint64(at + 8, true)),
           end: Number(view.getBigUint64(at + 16, true)),
           masked: view.getUint32(at + 32, true) === 1,

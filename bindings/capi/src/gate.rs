@@ -122,8 +122,7 @@ pub(crate) struct Gate {
     /// By the names of their checks.
     blends: BTreeMap<String, BlendScorer>,
     records: bool,
-    trace: String,
-    out: String,
+    out: Vec<u8>,
 }
 
 // SAFETY of the raw pointers: they are written here and read by callers only
@@ -138,8 +137,8 @@ struct Noted {
     releases: Vec<(Range<usize>, u32, Channel, Range<u64>, bool)>,
     events: Vec<Said>,
     warned: bool,
-    /// Records for the trace.
-    records: Vec<Record>,
+    /// The records that were not taken, one JSON object a line.
+    trace: Vec<u8>,
 }
 
 enum Said {
@@ -178,7 +177,9 @@ impl Noted {
             }
             self.events.push(Said::Decided(event.clone()));
         }
-        self.records.extend_from_slice(turn.step.records());
+        for record in turn.step.records() {
+            record.write_line(&mut self.trace);
+        }
     }
 }
 
@@ -206,10 +207,10 @@ impl Gate {
             };
             Failure::new(TG_NOT_READY, format_args!("{error}{help}"))
         })?;
-        let mut trace = String::new();
+        let mut noted = Noted::default();
         if records {
             driver.record();
-            trace = Record::head(checks.policy()).to_json() + "\n";
+            Record::head(checks.policy()).write_line(&mut noted.trace);
         }
         let step = tg_step {
             releases: std::ptr::null(),
@@ -221,14 +222,13 @@ impl Gate {
         Ok(Gate {
             stream: StreamDriver::new(Framing::Auto, checks.policy(), driver),
             step: Box::new(step),
-            noted: Noted::default(),
+            noted,
             releases: Vec::new(),
             requests: VecDeque::new(),
             handed: None,
             blends,
             records,
-            trace,
-            out: String::new(),
+            out: Vec::new(),
         })
     }
 
@@ -301,10 +301,10 @@ impl Gate {
         choice: u32,
         drive: impl FnOnce(&mut StreamDriver, &mut dyn FnMut(Turn<'_>)) -> Result<(), Failure>,
     ) -> Result<u32, Failure> {
-        if self.trace.len() > TG_TRACE_BYTES_MAX {
+        if self.noted.trace.len() > TG_TRACE_BYTES_MAX {
             let message = format_args!(
                 "the trace has {} bytes: take it, at most {TG_TRACE_BYTES_MAX} are kept",
-                self.trace.len()
+                self.noted.trace.len()
             );
             return Err(Failure::new(TG_TRACE_FULL, message));
         }
@@ -319,10 +319,6 @@ impl Gate {
             let scored = blend.score(&Claim { text: &request.text, tokens: &request.tokens });
             // the number is the driver's own
             let _ = self.stream.resolve(request.id, scored, &mut |turn| noted.turn(&turn));
-        }
-        for record in self.noted.records.drain(..) {
-            self.trace.push_str(&record.to_json());
-            self.trace.push('\n');
         }
         self.requests.retain(|request| self.stream.driver().awaits(request.id));
         self.show();
@@ -412,15 +408,18 @@ impl Gate {
     /// The records since they were last taken.
     pub(crate) fn take_trace(&mut self) -> Result<tg_bytes, Failure> {
         if !self.records {
-            return Err(Failure::new(TG_BAD_ARGUMENT, "this gate was made without `TG_RECORD`"));
+            return Err(Failure::new(
+                TG_BAD_ARGUMENT,
+                "this gate keeps no records for a trace: ask for them when it is made",
+            ));
         }
-        self.out = std::mem::take(&mut self.trace);
-        Ok(tg_bytes::of(self.out.as_bytes()))
+        self.out = std::mem::take(&mut self.noted.trace);
+        Ok(tg_bytes::of(&self.out))
     }
 
     fn say(&mut self, value: &Value) -> tg_bytes {
-        self.out = value.to_string();
-        tg_bytes::of(self.out.as_bytes())
+        self.out = value.to_string().into_bytes();
+        tg_bytes::of(&self.out)
     }
 }
 

@@ -328,6 +328,13 @@ impl Record {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// [`Record::to_json`] and a line end, written behind what is there.
+    pub fn write_line(&self, to: &mut Vec<u8>) {
+        // as above
+        let _ = serde_json::to_writer(&mut *to, self);
+        to.push(b'\n');
+    }
+
     pub(crate) fn of_input(input: &Input, names: &Names) -> Record {
         let name = |check: &usize| names.check(*check).to_string();
         match input.clone() {
