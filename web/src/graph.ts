@@ -15,7 +15,7 @@ export function drawGraph(graph: Graph, width: number): SVGSVGElement {
   const gap = Math.min(12, inner / 8);
   const x = (index: number): number => LEFT + gap + (index / last) * (inner - 2 * gap);
   const y = (score: number): number => TOP + (1 - Math.min(1, Math.max(0, score))) * (HEIGHT - TOP - BOTTOM);
-  const root = svg("svg", { class: "graph", viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": describe(graph) });
+  const root = svg("svg", { class: "graph", "data-check": graph.check, viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": describe(graph) });
   const right = LEFT + inner;
 
   root.append(svg("rect", { class: "danger", x: LEFT, y: y(graph.hardLimit), width: inner, height: Math.max(0, y(0) - y(graph.hardLimit)) }));

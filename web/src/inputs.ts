@@ -10,7 +10,7 @@ export type Cut =
   /** As a recorded stream was cut. Holds for that text only. */
   | { readonly by: "recorded"; readonly lengths: readonly number[] };
 
-/** Whether the text that is held is shown. `auto` veils it when the policy masks or halts by text rules. */
+/** Whether the text that is held is shown. `auto` veils what the policy's text rules have not cleared. */
 export type Held = "auto" | "shown" | "veiled";
 
 export interface Inputs {

@@ -327,12 +327,13 @@ function dress(as: Theme): void {
   else document.documentElement.dataset.theme = as;
 }
 
-// a claim pointed at is shown in the answer and in the graph
-the("claims").addEventListener("pointerover", (event) => point((event.target as Element).closest<HTMLElement>("[data-claim]")?.dataset.claim));
+// a claim pointed at is shown in the answer and in its check's graph
+the("claims").addEventListener("pointerover", (event) => point((event.target as Element).closest<HTMLElement>(".claim")?.dataset));
 the("claims").addEventListener("pointerleave", () => point(undefined));
-function point(claim: string | undefined): void {
-  for (const node of document.querySelectorAll(".answer [data-claim], .graph [data-index]")) {
-    node.classList.toggle("pointed", claim !== undefined && (node.getAttribute("data-claim") ?? node.getAttribute("data-index")) === claim);
+function point(at: DOMStringMap | undefined): void {
+  for (const node of document.querySelectorAll<HTMLElement | SVGElement>(".answer [data-claim], #graphs [data-index]")) {
+    const check = node.closest<SVGElement>("[data-check]")?.dataset.check ?? at?.check;
+    node.classList.toggle("pointed", at !== undefined && check === at.check && (node.dataset.claim ?? node.dataset.index) === at.claim);
   }
 }
 

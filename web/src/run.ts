@@ -6,14 +6,16 @@
  * the page never has the characters.
  */
 import { Facts, Gate, Policy, PolicyError, TidegateError } from "tidegate";
-import type { Finding, GateEvent, Halted, Step } from "tidegate";
+import type { Finding, GateEvent, Halted, PolicyDocument, Step } from "tidegate";
 import { deltas, InputError, readScores, type Inputs } from "./inputs.js";
 import { graph, unit, type Graph, type HaltDocument, type Outcome, type Scored } from "./scores.js";
 
 /** A piece of the answer as the page shows it. */
 export interface Piece {
   readonly text: string;
-  readonly kind: "released" | "masked" | "held" | "withheld";
+  readonly kind: "released" | "held" | "withheld";
+  /** It stands for text that a rule masked. */
+  readonly masked?: boolean;
   readonly veiled?: boolean;
   /** The claim it is part of, by its number. */
   readonly claim?: number;
@@ -66,21 +68,76 @@ const decoder = new TextDecoder();
 /** What is put in the place of characters that are not to be seen. White space stays, so that lines do not jump. */
 const veil = (text: string): string => text.replace(/\S/gu, "•");
 
-/** The last policy: to compile one can take a while, and most runs are over the policy of the run before. */
-let compiled: { readonly text: string; readonly format: string; readonly policy: Policy } | undefined;
+interface Compiled {
+  readonly text: string;
+  readonly format: string;
+  readonly policy: Policy;
+  readonly document: PolicyDocument;
+  /** The policy's text rules alone; made when they are wanted. */
+  rules?: Policy;
+}
 
-function policyOf(text: string, format: Inputs["policyFormat"]): Policy {
-  if (compiled?.text !== text || compiled.format !== format) {
+/** The last policy: to compile one can take a while, and most runs are over the policy of the run before. */
+let last: Compiled | undefined;
+
+function compile(text: string, format: Inputs["policyFormat"]): Compiled {
+  if (last?.text !== text || last.format !== format) {
     const policy = named("policy", () => new Policy(text, format));
-    compiled?.policy.free();
-    compiled = { text, format, policy };
+    last?.policy.free();
+    last?.rules?.free();
+    last = { text, format, policy, document: policy.toJSON() };
   }
-  return compiled.policy;
+  return last;
+}
+
+function rulesOf(compiled: Compiled): Policy {
+  const { text, limits } = compiled.document;
+  return compiled.rules ??= new Policy({ version: 1, ...(text ? { text } : {}), ...(limits ? { limits } : {}) });
+}
+
+/** A gate, and what of the content it let leave. */
+class Gated {
+  readonly releases: { text: string; start: number; end: number; masked: boolean }[] = [];
+  #masked = 0;
+
+  constructor(readonly gate: Gate) {}
+
+  take(step: Step): void {
+    for (const release of step.releases) {
+      if (release.channel !== "content" || release.choice !== 0) continue;
+      const before = this.releases.at(-1);
+      if (before && !before.masked && !release.masked && before.end === release.start) {
+        // one run of text is one release here, or a long answer would be slow to show
+        before.text += release.text;
+        before.end = release.end;
+      } else this.releases.push({ ...release });
+    }
+    for (const event of step.events) {
+      if (event.event === "match" && event.action === "mask" && event.mode === "enforce") this.#masked = Math.max(this.#masked, event.end);
+    }
+  }
+
+  /** Where what has not left begins, in bytes, when so many have come. */
+  tail(received: number): number {
+    return this.gate.verdict().open ? received - this.gate.held() : Math.max(this.#masked, this.releases.at(-1)?.end ?? 0);
+  }
+
+  /** What it let leave of these bytes; a mask stands where it begins. */
+  within(start: number, end: number, slice: (start: number, end: number) => string): { text: string; masked: boolean }[] {
+    return this.releases.flatMap((release): { text: string; masked: boolean }[] => {
+      if (release.masked) return release.start >= start && release.start < end ? [{ text: release.text, masked: true }] : [];
+      return release.start < end && release.end > start
+        ? [{ text: slice(Math.max(start, release.start), Math.min(end, release.end)), masked: false }] : [];
+    });
+  }
 }
 
 export class Run {
-  readonly #policy: Policy;
+  readonly #notices: readonly string[];
   readonly #gate: Gate;
+  readonly #main: Gated;
+  /** The text rules alone. What they let leave is no secret, and is shown though a claim is still held. */
+  readonly #rules: Gated | undefined;
   readonly #facts: Facts | undefined;
   readonly #pieces: readonly string[];
   readonly #bytes: Uint8Array;
@@ -89,7 +146,6 @@ export class Run {
   readonly #checks: readonly HaltDocument[];
   readonly #scored = new Map<string, Scored>();
   readonly #notes: Note[] = [];
-  readonly #releases: { text: string; start: number; end: number; masked: boolean }[] = [];
   #trace = "";
   #at = 0;
   #received = 0;
@@ -100,15 +156,18 @@ export class Run {
     const answer = decoder.decode(encoder.encode(inputs.answer)); // no half characters
     this.#pieces = deltas(answer, inputs.cut);
     this.#bytes = encoder.encode(answer);
-    this.#policy = policyOf(inputs.policy, inputs.policyFormat);
-    const document = this.#policy.toJSON();
+    const compiled = compile(inputs.policy, inputs.policyFormat);
+    const { policy, document } = compiled;
+    this.#notices = policy.notices;
     this.#checks = ((document.halt ?? []) as unknown as HaltDocument[]).filter((check) => check.mode !== "off");
     this.#veils = inputs.held === "veiled" || (inputs.held === "auto" && ((document.text ?? []) as unknown as TextDocument[])
       .some((check) => (check.mode ?? "enforce") === "enforce" && (check.action ?? "halt") !== "flag"));
     try {
       this.#facts = inputs.facts.trim() === "" ? undefined
         : named("facts", () => new Facts(inputs.facts, { format: inputs.factsFormat, source: "facts" }));
-      this.#gate = named("policy", () => new Gate(this.#policy, this.#facts ? { facts: this.#facts } : {}));
+      this.#gate = named("policy", () => new Gate(policy, { record: true, ...(this.#facts ? { facts: this.#facts } : {}) }));
+      this.#main = new Gated(this.#gate);
+      if (this.#veils && inputs.held === "auto" && this.#checks.length > 0) this.#rules = new Gated(new Gate(rulesOf(compiled)));
     } catch (error) {
       this.#facts?.free();
       throw error;
@@ -122,11 +181,13 @@ export class Run {
       const piece = this.#pieces[this.#at];
       if (piece === undefined) {
         this.#take(this.#gate.finish());
+        this.#rules?.take(this.#rules.gate.finish());
         this.#ended = true;
       } else {
         const score = this.#scores[this.#at];
         this.#received += encoder.encode(piece).length;
         this.#take(this.#gate.push(piece, score !== undefined && this.#scoresDeltas ? { score } : {}));
+        this.#rules?.take(this.#rules.gate.push(piece));
       }
       this.#at += 1;
       this.#answer();
@@ -143,6 +204,7 @@ export class Run {
 
   free(): void {
     this.#gate.free();
+    this.#rules?.gate.free();
     this.#facts?.free();
   }
 
@@ -169,15 +231,7 @@ export class Run {
   }
 
   #take(step: Step): void {
-    for (const release of step.releases) {
-      if (release.channel !== "content" || release.choice !== 0) continue;
-      const last = this.#releases.at(-1);
-      if (last && !last.masked && !release.masked && last.end === release.start) {
-        // one run of text is one release here, or a long answer would be slow to show
-        last.text += release.text;
-        last.end = release.end;
-      } else this.#releases.push({ ...release });
-    }
+    this.#main.take(step);
     for (const event of step.events) this.#note(event);
   }
 
@@ -223,15 +277,14 @@ export class Run {
     const verdict = this.#gate.verdict();
     const claimCheck = this.#checks.find((check) => unit(check) === "claim");
     const claims = this.#sorted(claimCheck?.name).filter((scored) => scored.start !== undefined && scored.end !== undefined);
-    const held = this.#tail;
     return {
       at: this.#at,
       deltas: this.#pieces.length,
       passages: this.#facts?.size ?? 0,
-      notices: this.#policy.notices,
+      notices: this.#notices,
       pieces: this.#cut(claims),
-      released: this.#releases.reduce((sum, release) => sum + [...release.text].length, 0),
-      held: [...this.#slice(held, this.#received)].length,
+      released: this.#main.releases.reduce((sum, release) => sum + [...release.text].length, 0),
+      held: [...this.#slice(this.#main.tail(this.#received), this.#received)].length,
       veiled: this.#veils,
       halted: verdict.halted,
       ended: this.#ended,
@@ -244,13 +297,6 @@ export class Run {
 
   #sorted(check: string | undefined): Scored[] {
     return [...this.#scored.values()].filter((scored) => scored.check === check).sort((a, b) => a.index - b.index);
-  }
-
-  /** Where what has come and has not left begins. */
-  get #tail(): number {
-    if (this.#gate.verdict().open) return this.#received - this.#gate.held();
-    const masks = this.#notes.filter((note) => note.kind === "mask").map((note) => note.end ?? 0);
-    return Math.max(0, ...masks, ...this.#releases.map((release) => release.end));
   }
 
   #slice(start: number, end: number): string {
@@ -271,23 +317,18 @@ export class Run {
     return pieces;
   }
 
-  /** What of these bytes the page may show, as it may show it. A mask stands where it begins. */
+  /** What of these bytes the page may show, as it may show it. */
   #shown(start: number, end: number): Piece[] {
-    const pieces: Piece[] = [];
-    for (const release of this.#releases) {
-      if (release.masked) {
-        if (release.start >= start && release.start < end) pieces.push({ text: release.text, kind: "masked" });
-      } else if (release.start < end && release.end > start) {
-        pieces.push({ text: this.#slice(Math.max(start, release.start), Math.min(end, release.end)), kind: "released" });
-      }
-    }
-    const from = Math.max(start, this.#tail);
+    const slice = (from: number, to: number): string => this.#slice(from, to);
+    const pieces: Piece[] = this.#main.within(start, end, slice).map((piece) => ({ ...piece, kind: "released" }));
+    const kind = this.#gate.verdict().open ? "held" : "withheld";
+    const from = Math.max(start, this.#main.tail(this.#received));
     const to = Math.min(end, this.#received);
-    if (from < to) {
-      const text = this.#slice(from, to);
-      const kind = this.#gate.verdict().open ? "held" : "withheld";
-      pieces.push(this.#veils ? { text: veil(text), kind, veiled: true } : { text, kind });
-    }
+    if (from >= to) return pieces;
+    if (!this.#veils) return [...pieces, { text: slice(from, to), kind }];
+    const veiled = Math.max(from, this.#rules?.tail(this.#received) ?? from);
+    for (const piece of this.#rules?.within(from, Math.min(to, veiled), slice) ?? []) pieces.push({ ...piece, kind });
+    if (veiled < to) pieces.push({ text: veil(slice(veiled, to)), kind, veiled: true });
     return pieces;
   }
 

@@ -11,8 +11,8 @@ const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n ==
 const code = (text: string): HTMLElement => el("code", {}, text);
 
 function span(piece: Piece): HTMLElement {
-  const classes = [piece.kind, ...(piece.veiled ? ["veiled"] : [])].join(" ");
-  return el(piece.kind === "masked" ? "mark" : "span", {
+  const classes = [piece.kind, piece.masked ? "masked" : "", piece.veiled ? "veiled" : ""].filter(Boolean).join(" ");
+  return el(piece.masked ? "mark" : "span", {
     class: classes, "data-claim": piece.claim,
     // dots are for the eye; what is held is said in words beneath
     "aria-hidden": piece.veiled ? "true" : undefined,
@@ -53,17 +53,17 @@ function showVerdict(snapshot: Snapshot): void {
 }
 
 function showAnswer(snapshot: Snapshot): void {
-  const released = snapshot.pieces.filter((piece) => piece.kind === "released" || piece.kind === "masked");
-  const rest = snapshot.pieces.filter((piece) => piece.kind === "held" || piece.kind === "withheld");
+  const released = snapshot.pieces.filter((piece) => piece.kind === "released");
+  const rest = snapshot.pieces.filter((piece) => piece.kind !== "released");
   the("released").replaceChildren(...released.map(span));
   the("held").replaceChildren(...rest.map(span));
   the("gate-shut").hidden = !snapshot.halted;
-  const masked = released.filter((piece) => piece.kind === "masked").length;
+  const masked = released.filter((piece) => piece.masked).length;
   const left = snapshot.deltas - Math.min(snapshot.at, snapshot.deltas);
   const part = (key: string, text: string): HTMLElement => el("span", { class: `key-${key}` }, text);
   const parts = [part("released", `the reader sees ${count(snapshot.released, "character")}`)];
   if (masked) parts.push(part("masked", `${masked} masked`));
-  const veiled = rest.some((piece) => piece.veiled) ? ", veiled" : "";
+  const veiled = !rest.some((piece) => piece.veiled) ? "" : rest.every((piece) => piece.veiled) ? ", veiled" : ", some veiled";
   if (snapshot.held) parts.push(snapshot.halted ? part("withheld", `${snapshot.held} withheld${veiled}`) : part("held", `${snapshot.held} held${veiled}`));
   if (snapshot.halted && left) parts.push(el("span", {}, `${count(left, "delta")} never asked for`));
   the("answer-note").replaceChildren(...parts);
@@ -101,7 +101,7 @@ const OUTCOMES: Record<Claim["outcome"], string> = {
 function claimItem(claim: Claim, several: boolean): HTMLElement {
   const tone = claim.outcome === "halted" || claim.outcome === "shadow" ? "bad" : claim.evidence?.finding === "supported" ? "good" : "plain";
   const { evidence } = claim;
-  const item = el("li", { class: `claim ${tone}`, "data-claim": claim.index, "data-outcome": claim.outcome },
+  const item = el("li", { class: `claim ${tone}`, "data-check": claim.check, "data-claim": claim.index, "data-outcome": claim.outcome },
     el("div", { class: "claim-head" },
       el("span", { class: "number" }, String(claim.index + 1)),
       several ? code(claim.check) : "",

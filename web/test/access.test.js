@@ -36,7 +36,7 @@ const states = {
   tokens: (page) => example(page, "tokens"),
   replayed: async (page) => {
     const [file] = await Promise.all([page.waitForEvent("download"), page.click("#save-trace")]);
-    await page.setInputFiles("#open-trace", await file.path());
+    await page.setInputFiles("#open-trace", { name: "trace.jsonl", mimeType: "application/x-ndjson", buffer: await readFile(await file.path()) });
     await page.waitForSelector("#replay.good");
   },
   shadow: (page) => example(page, "shadow"),

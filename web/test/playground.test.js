@@ -101,7 +101,7 @@ test("a secret is never in the document, however it is cut", () => withPage(asyn
   const answer = await page.inputValue("#answer");
   const whole = "Of course! Write to [redacted] or call [redacted]. The booking was paid with [redacted], and the deploy token is [redacted]. Bring ID. Safe travels!";
   for (const secret of secrets) assert.ok(answer.includes(secret), secret);
-  for (const size of [0, 1, 2, 3, 7, 500]) {
+  for (const size of [0, 1, 3, 500]) {
     if (size > 0) await cutInto(page, size);
     await page.click("#restart");
     await settled(page);
@@ -135,6 +135,8 @@ test("a secret inside a claim is in no evidence either", () => withPage(async (p
   }
   assert.match(await verdict(page), /^Halted by facts/);
   assert.match(await page.locator("#claims").innerText(), /\[redacted\]/);
+  // what the rules have cleared is shown, though the claim is withheld
+  assert.equal(await page.locator("#claims [data-outcome=halted] .claim-text").innerText(), "The ferry also sails on Sunday.");
   for (const secret of ["bob.hook", "hook@", "@ferry", "ferry.example"]) assert.equal(await seen(page, secret), false, secret);
 }, { before: collect }));
 
