@@ -439,6 +439,7 @@ pub extern "C" fn tg_gate_finish(gate: u32, choice: u32) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_request(gate: u32, out: *mut tg_request) -> u32 {
     call(|| {
+        memory::writable(out)?;
         with(gate, |object| match object.gate()?.request()? {
             Some(request) => memory::write(out, request).map(|()| OK),
             None => Ok(NONE),
@@ -542,7 +543,10 @@ pub extern "C" fn tg_gate_held(gate: u32, choice: u32, channel: u32) -> usize {
 /// The records since the last call of this function, one JSON object a line.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_trace(gate: u32, out: *mut tg_bytes) -> u32 {
-    call(|| with(gate, |object| memory::write(out, object.gate()?.take_trace()?).map(|()| OK)))
+    call(|| {
+        memory::writable(out)?;
+        with(gate, |object| memory::write(out, object.gate()?.take_trace()?).map(|()| OK))
+    })
 }
 
 /// Decides a trace again. Its halts, as a list in JSON, are this thread's until its next
@@ -553,6 +557,7 @@ pub extern "C" fn tg_replay(trace: *const u8, len: usize, out: *mut tg_bytes) ->
         static HALTS: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
     }
     call(|| {
+        memory::writable(out)?;
         let mut replay = Replay::new();
         let failed = |error: tidegate::ReplayError| {
             let status = if error.is_difference() { TG_REPLAY_DIFFERS } else { TG_BAD_TRACE };

@@ -68,9 +68,15 @@ pub(crate) fn list<'a, T: Copy>(data: *const T, len: usize) -> Result<&'a [T], F
     Ok(unsafe { std::slice::from_raw_parts(data, len) })
 }
 
-/// A place of the caller's to write to.
+/// Whether a place of the caller's can be written to: asked first where what is to be
+/// written is taken from somewhere.
+pub(crate) fn writable<T>(to: *mut T) -> Result<(), Failure> {
+    check(to as usize, size_of::<T>(), align_of::<T>())
+}
+
+/// Writes to a place of the caller's.
 pub(crate) fn write<T>(to: *mut T, value: T) -> Result<(), Failure> {
-    check(to as usize, size_of::<T>(), align_of::<T>())?;
+    writable(to)?;
     // SAFETY: not null, aligned and within the memory; that it may be written to is
     // the contract of the call
     unsafe { &mut *to.cast::<MaybeUninit<T>>() }.write(value);

@@ -31,7 +31,9 @@ fn library(ending: &str) -> PathBuf {
     let messages = String::from_utf8(built.stdout).unwrap();
     let artifacts = messages.lines().map(|line| serde_json::from_str(line).unwrap());
     let of_this = |message: serde_json::Value| {
-        let files = message["filenames"].as_array().filter(|_| message["target"]["name"] == "tidegate_capi");
+        let files = message["filenames"]
+            .as_array()
+            .filter(|_| message["target"]["name"] == "tidegate_capi");
         files.cloned().unwrap_or_default()
     };
     let mut files = artifacts.flat_map(of_this).map(|file| PathBuf::from(file.as_str().unwrap()));
@@ -58,7 +60,8 @@ fn compiled(name: &str, args: &[&str], library: &Path) -> Command {
 
 fn check(mut run: Command) {
     let ran = run.output().unwrap();
-    let (printed, said) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    let (printed, said) =
+        (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success() && said.is_empty(), "{}: {printed}{said}", ran.status);
     assert_eq!(printed, EXPECTED);
 }

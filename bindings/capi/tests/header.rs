@@ -61,9 +61,13 @@ fn nothing_is_left_out() {
     let exported = exported();
     assert!(exported.len() >= 40, "only {} functions", exported.len());
     for name in exported {
-        assert!(header.contains(&format!(" {name}(")) || header.contains(&format!("*{name}(")), "{name}");
+        assert!(
+            header.contains(&format!(" {name}(")) || header.contains(&format!("*{name}(")),
+            "{name}"
+        );
     }
-    for file in ["src/failure.rs", "src/memory.rs", "src/gate.rs", "src/lib.rs", "../kernel/src/lib.rs"]
+    for file in
+        ["src/failure.rs", "src/memory.rs", "src/gate.rs", "src/lib.rs", "../kernel/src/lib.rs"]
     {
         let source = fs::read_to_string(Path::new(HERE).join(file)).unwrap();
         for name in source.lines().filter_map(|line| line.strip_prefix("pub const TG_")) {
@@ -78,8 +82,11 @@ fn c_and_cpp_take_the_header() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let source = folder.join("header.c");
     // twice: the guard
-    fs::write(&source, "#include <tidegate.h>\n#include <tidegate.h>\nint main(void) { return 0; }\n")
-        .unwrap();
+    fs::write(
+        &source,
+        "#include <tidegate.h>\n#include <tidegate.h>\nint main(void) { return 0; }\n",
+    )
+    .unwrap();
     for (language, standard) in [("c", "-std=c11"), ("c++", "-std=c++17")] {
         let checked = Command::new("cc")
             .args(["-x", language, standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
@@ -88,6 +95,10 @@ fn c_and_cpp_take_the_header() {
             .arg(&source)
             .output()
             .expect("this test needs `cc`: install gcc and g++");
-        assert!(checked.status.success(), "{language}:\n{}", String::from_utf8_lossy(&checked.stderr));
+        assert!(
+            checked.status.success(),
+            "{language}:\n{}",
+            String::from_utf8_lossy(&checked.stderr)
+        );
     }
 }
