@@ -92,6 +92,14 @@ impl Failure {
         self.more.insert(name.to_string(), value.into());
         self
     }
+
+    /// As `tg_error` gives it.
+    pub(crate) fn to_json(&self) -> String {
+        let mut object = self.more.clone();
+        object.insert("code".to_string(), self.status.name().into());
+        object.insert("message".to_string(), self.message.as_str().into());
+        Value::Object(object).to_string()
+    }
 }
 
 thread_local! {
@@ -100,11 +108,8 @@ thread_local! {
 
 /// Keeps a failure for `tg_error`.
 pub(crate) fn note(failure: Failure) -> tg_status {
-    let Failure { status, message, mut more } = failure;
-    more.insert("code".to_string(), status.name().into());
-    more.insert("message".to_string(), message.into());
-    LAST.with_borrow_mut(|last| *last = Value::Object(more).to_string());
-    status
+    LAST.with_borrow_mut(|last| *last = failure.to_json());
+    failure.status
 }
 
 /// The last failure of this thread, as JSON; empty if there was none.

@@ -6,17 +6,8 @@ use std::process::Command;
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
-/// What it prints; the claim and its end are where the text says.
-const EXPECTED: &str = "\
-released: The first ferry sails at 6:30.
-released:  A crossing takes 40 minutes.
-halted: {\"channel\":\"content\",\"check\":\"facts\",\"choice\":0,\"code\":\"hard_limit\",\"end\":112,\
-\"finding\":\"contradicted\",\"index\":2,\"limit\":0.5,\"reason\":\"hard_limit (0.3827 < 0.5)\",\
-\"start\":59,\"value\":0.382749099}
-replayed: [{\"check\":\"facts\",\"code\":\"hard_limit\",\"choice\":0,\"channel\":\"content\",\"index\":2,\
-\"start\":59,\"end\":112,\"finding\":\"contradicted\",\"value\":0.382749099,\"limit\":0.5,\
-\"reason\":\"hard_limit (0.3827 < 0.5)\"}]
-";
+/// What it prints, here and in WebAssembly.
+const EXPECTED: &str = include_str!("../examples/gate.expected");
 
 /// Builds the libraries as a user does, in the profile of this test; the one with this
 /// ending.

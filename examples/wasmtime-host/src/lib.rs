@@ -15,8 +15,6 @@ use wasmtime::{
 pub const TG_STATUS: u32 = 0xff;
 /// `TG_NONE`: there is nothing to give.
 pub const TG_NONE: u32 = 1;
-/// `TG_NO_MEMORY`: there is not so much memory.
-pub const TG_NO_MEMORY: u32 = 17;
 /// `TG_BROKEN`: an earlier call died half-way.
 pub const TG_BROKEN: u32 = 18;
 /// `TG_HALTED`: the choice that was named is halted.

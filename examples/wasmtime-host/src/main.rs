@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     eprintln!("an instance of the halt rule: {:?}", started.elapsed() / rounds);
     let mut kernel = Kernel::new(&engine, &module)?;
     let rule = kernel.rule(&RuleConfig::default())?;
-    let pushes = 5_000_000u32;
+    let pushes = 1_000_000u32;
     let started = Instant::now();
     for number in 0..pushes {
         // never the same twice, never a halt
