@@ -1,5 +1,6 @@
 //! What every call from outside has around it.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, TryLockError};
@@ -17,7 +18,7 @@ static OBJECTS: Mutex<Handles<Arc<Mutex<Object>>>> = Mutex::new(Handles::new());
 static AT_WORK: AtomicBool = AtomicBool::new(false);
 
 /// Why a call died, as `tg_error` says it. Made while there was memory for it.
-static LAST_WORDS: OnceLock<String> = OnceLock::new();
+static LAST_WORDS: OnceLock<Cow<'static, str>> = OnceLock::new();
 
 /// Makes a call: its number, or that of its failure.
 pub(crate) fn call(work: impl FnOnce() -> Result<u32, Failure>) -> u32 {
@@ -57,7 +58,7 @@ fn guarded<R>(work: impl FnOnce() -> Result<R, Failure>) -> Option<Result<R, Fai
 /// Whether an earlier call died, and why: what `tg_error` gives then.
 pub(crate) fn last_words() -> Option<&'static str> {
     let is_dead = cfg!(target_arch = "wasm32") && AT_WORK.load(Ordering::Relaxed);
-    is_dead.then(|| LAST_WORDS.get().map_or(OUT_OF_MEMORY, String::as_str))
+    is_dead.then(|| LAST_WORDS.get().map_or(OUT_OF_MEMORY, |words| words))
 }
 
 /// What dies without a word.
