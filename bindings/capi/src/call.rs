@@ -62,7 +62,8 @@ pub(crate) fn last_words() -> Option<&'static str> {
 }
 
 /// What dies without a word.
-const OUT_OF_MEMORY: &str = r#"{"code":"broken","message":"an earlier call died half-way: it ran out of memory or stack"}"#;
+const OUT_OF_MEMORY: &str =
+    r#"{"code":"broken","message":"an earlier call died half-way: it ran out of memory or stack"}"#;
 
 fn remember_last_words() {
     static ONCE: Once = Once::new();

@@ -87,9 +87,7 @@ pub struct Tidegate {
 impl Tidegate {
     /// An instance whose memory may grow to so many bytes.
     pub fn new(engine: &Engine, module: &Module, memory_bytes_max: usize) -> Result<Tidegate> {
-        let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max).build();
-        let mut store = Store::new(engine, limits);
-        store.limiter(|limits| limits);
+        let mut store = limited(engine, memory_bytes_max);
         // the module imports nothing
         let instance = Instance::new(&mut store, module, &[])?;
         let memory = instance
@@ -262,6 +260,13 @@ impl Tidegate {
     }
 }
 
+fn limited(engine: &Engine, memory_bytes_max: usize) -> Store<StoreLimits> {
+    let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max).build();
+    let mut store = Store::new(engine, limits);
+    store.limiter(|limits| limits);
+    store
+}
+
 /// Arguments that a place to write to comes after.
 pub trait WithOut {
     /// All of them.
@@ -326,16 +331,16 @@ impl Default for RuleConfig {
 
 /// An instance of `tidegate-kernel.wasm`.
 pub struct Kernel {
-    store: Store<()>,
+    store: Store<StoreLimits>,
     instance: Instance,
     memory: Memory,
     push: TypedFunc<(u32, f64), u32>,
 }
 
 impl Kernel {
-    /// An instance.
-    pub fn new(engine: &Engine, module: &Module) -> Result<Kernel> {
-        let mut store = Store::new(engine, ());
+    /// An instance whose memory may grow to so many bytes.
+    pub fn new(engine: &Engine, module: &Module, memory_bytes_max: usize) -> Result<Kernel> {
+        let mut store = limited(engine, memory_bytes_max);
         let instance = Instance::new(&mut store, module, &[])?;
         let memory = instance
             .get_memory(&mut store, "memory")

@@ -8,6 +8,9 @@ use std::time::Instant;
 use tidegate_wasmtime_host::{Kernel, RuleConfig, TG_ALL_CHOICES, TG_HALTED, TG_RECORD, Tidegate};
 use wasmtime::{Engine, Module, Result, bail};
 
+/// What an instance may have; it begins with little.
+const MEMORY_BYTES_MAX: usize = 1 << 30;
+
 const POLICY: &str = "\
 version = 1
 [[halt]]
@@ -40,12 +43,12 @@ fn main() -> Result<()> {
     };
     let engine = Engine::default();
     let module = Module::from_file(&engine, gate_path)?;
-    answer(&mut Tidegate::new(&engine, &module, 1 << 30)?)?;
+    answer(&mut Tidegate::new(&engine, &module, MEMORY_BYTES_MAX)?)?;
 
     let rounds = 200;
     let started = Instant::now();
     for _ in 0..rounds {
-        Tidegate::new(&engine, &module, 1 << 30)?;
+        Tidegate::new(&engine, &module, MEMORY_BYTES_MAX)?;
     }
     let each = started.elapsed() / rounds;
     eprintln!("an instance of the gate: {each:?}");
@@ -53,10 +56,10 @@ fn main() -> Result<()> {
     let module = Module::from_file(&engine, kernel_path)?;
     let started = Instant::now();
     for _ in 0..rounds {
-        Kernel::new(&engine, &module)?;
+        Kernel::new(&engine, &module, MEMORY_BYTES_MAX)?;
     }
     eprintln!("an instance of the halt rule: {:?}", started.elapsed() / rounds);
-    let mut kernel = Kernel::new(&engine, &module)?;
+    let mut kernel = Kernel::new(&engine, &module, MEMORY_BYTES_MAX)?;
     let rule = kernel.rule(&RuleConfig::default())?;
     let pushes = 1_000_000u32;
     let started = Instant::now();

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
 use crate::modules::{engine, gate_module, kernel_module};
+use serde_json::{Map, Value, json};
 use tidegate_wasmtime_host::{Kernel, RuleConfig, TG_ALL_CHOICES, TG_RECORD, Tidegate};
 
 /// How many cases there are. A change here is a change of the contract.
@@ -146,7 +146,8 @@ impl<'a> Run<'a> {
                     self.passed += 1;
                     self.warnings += u64::from(event["warn"] == true);
                     if let Some(finding) = event.get("finding") {
-                        let count = self.findings.entry(finding.as_str().unwrap()).or_insert(json!(0));
+                        let count =
+                            self.findings.entry(finding.as_str().unwrap()).or_insert(json!(0));
                         *count = json!(count.as_u64().unwrap() + 1);
                     }
                     continue;
@@ -171,8 +172,12 @@ impl<'a> Run<'a> {
     fn token(&mut self, choice: u32, channel: u32, bytes: u32, answer: &Answer) {
         let (gate, tidegate) = (self.gate, &mut *self.tidegate);
         match answer {
-            Answer::Score(score) => tidegate.done("tg_gate_push_token", (gate, choice, channel, bytes, *score)),
-            Answer::Error(error) => tidegate.done("tg_gate_push_token_error", (gate, choice, channel, bytes, *error)),
+            Answer::Score(score) => {
+                tidegate.done("tg_gate_push_token", (gate, choice, channel, bytes, *score))
+            }
+            Answer::Error(error) => {
+                tidegate.done("tg_gate_push_token_error", (gate, choice, channel, bytes, *error))
+            }
             Answer::Found(..) => panic!("a token has no finding"),
         }
         .unwrap();
@@ -183,8 +188,12 @@ impl<'a> Run<'a> {
         let (gate, tidegate) = (self.gate, &mut *self.tidegate);
         match answer {
             Answer::Score(score) => tidegate.done("tg_gate_resolve", (gate, id, *score)),
-            Answer::Found(score, finding) => tidegate.done("tg_gate_resolve_found", (gate, id, *score, *finding)),
-            Answer::Error(error) => tidegate.done("tg_gate_resolve_error", (gate, id, *error, 0u32, 0u32)),
+            Answer::Found(score, finding) => {
+                tidegate.done("tg_gate_resolve_found", (gate, id, *score, *finding))
+            }
+            Answer::Error(error) => {
+                tidegate.done("tg_gate_resolve_error", (gate, id, *error, 0u32, 0u32))
+            }
         }
         .unwrap();
         self.note();
@@ -206,7 +215,8 @@ impl<'a> Run<'a> {
     /// What came of it; its trace must say the same.
     fn done(self) -> Value {
         let halts = self.decided.get("halts").cloned().unwrap_or_else(|| json!([]));
-        let replayed: Value = serde_json::from_str(&self.tidegate.replay(&self.trace).unwrap()).unwrap();
+        let replayed: Value =
+            serde_json::from_str(&self.tidegate.replay(&self.trace).unwrap()).unwrap();
         assert_eq!(replayed, halts, "replayed from its trace");
         self.tidegate.done("tg_drop", self.gate).unwrap();
         let mut result = self.decided;
@@ -222,7 +232,12 @@ impl<'a> Run<'a> {
 }
 
 /// The calls of a case, with the text of each push cut by `cut`.
-fn calls(tidegate: &mut Tidegate, policy: u32, case: &Value, cut: &dyn Fn(&str) -> Vec<&str>) -> Value {
+fn calls(
+    tidegate: &mut Tidegate,
+    policy: u32,
+    case: &Value,
+    cut: &dyn Fn(&str) -> Vec<&str>,
+) -> Value {
     let mut run = Run::new(tidegate, policy, case, all_answers(&case["scores"]));
     let mut manual = false;
     for step in case["steps"].as_array().into_iter().flatten() {
@@ -260,7 +275,13 @@ fn calls(tidegate: &mut Tidegate, policy: u32, case: &Value, cut: &dyn Fn(&str) 
 }
 
 /// The bytes of a case, in these pieces.
-fn stream(tidegate: &mut Tidegate, policy: u32, case: &Value, tokens: &[u32], pieces: &[&[u8]]) -> Value {
+fn stream(
+    tidegate: &mut Tidegate,
+    policy: u32,
+    case: &Value,
+    tokens: &[u32],
+    pieces: &[&[u8]],
+) -> Value {
     let scores = all_answers(&case["scores"]);
     let mut run = Run::new(tidegate, policy, case, scores.clone());
     for piece in pieces {
@@ -360,7 +381,8 @@ fn stream_cases() {
 /// The halt rule by itself, and as a check of a gate.
 #[test]
 fn kernel_cases() {
-    let (mut kernel, mut tidegate) = (Kernel::new(engine(), kernel_module()).unwrap(), tidegate());
+    let (mut kernel, mut tidegate) =
+        (Kernel::new(engine(), kernel_module(), 1 << 30).unwrap(), tidegate());
     let cases = cases("kernel");
     for (name, case) in &cases {
         let (config, expect) = (&case["kernel"]["config"], &case["expect"]);
@@ -381,7 +403,10 @@ fn kernel_cases() {
                 let why = kernel.rule(&rule(config)).unwrap_err().to_string();
                 let (what, range) = error.split_once(": expected ").unwrap();
                 let field = what.split('`').nth(1).unwrap();
-                assert!(why.starts_with(&format!("`{field}` is out of range: expected ")), "{name}: {why}");
+                assert!(
+                    why.starts_with(&format!("`{field}` is out of range: expected ")),
+                    "{name}: {why}"
+                );
                 let range = range.trim_start_matches("a ").trim_start_matches("whole ");
                 let range = range.trim_start_matches("number ");
                 assert!(why.ends_with(range), "{name}: {why}, expected {range}");
@@ -438,7 +463,11 @@ fn kernel_cases() {
         let halt = got["halts"].get(0).map(|halt| {
             json!({ "index": halt["index"], "code": halt["code"], "reason": halt["reason"] })
         });
-        assert_eq!(json!({ "halt": halt, "warnings": got["warnings"] }), *expect, "{name}, by the gate");
+        assert_eq!(
+            json!({ "halt": halt, "warnings": got["warnings"] }),
+            *expect,
+            "{name}, by the gate"
+        );
         tidegate.done("tg_drop", policy).unwrap();
     }
     assert_eq!(cases.len(), KERNEL_CASES);
@@ -447,8 +476,11 @@ fn kernel_cases() {
 /// A case's fields over the defaults.
 fn rule(config: &Value) -> RuleConfig {
     let default = RuleConfig::default();
-    let limit = |name: &str, default: f64| config.get(name).map_or(default, |it| it.as_f64().unwrap());
-    let count = |name: &str, default: u32| config.get(name).map_or(default, |it| it.as_u64().unwrap() as u32);
+    let limit =
+        |name: &str, default: f64| config.get(name).map_or(default, |it| it.as_f64().unwrap());
+    let count = |name: &str, default: u32| {
+        config.get(name).map_or(default, |it| it.as_u64().unwrap() as u32)
+    };
     RuleConfig {
         hard_limit: limit("hard_limit", default.hard_limit),
         soft_limit: limit("soft_limit", default.soft_limit),

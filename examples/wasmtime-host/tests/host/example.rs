@@ -14,7 +14,9 @@ fn says_what_it_says_in_c() {
     assert!(ran.status.success(), "{said}");
     let expected = include_str!("../../../../bindings/capi/examples/gate.expected");
     assert_eq!(String::from_utf8_lossy(&ran.stdout), expected);
-    for measured in ["an instance of the gate: ", "an instance of the halt rule: ", "a push to the halt rule: "] {
+    for measured in
+        ["an instance of the gate: ", "an instance of the halt rule: ", "a push to the halt rule: "]
+    {
         assert!(said.contains(measured), "{said}");
     }
 }

@@ -1,9 +1,9 @@
 //! A module whose memory is at its end: what can be refused is refused, and what dies
 //! says so for good.
 
-use tidegate_wasmtime_host::{Failure, TG_ALL_CHOICES, TG_BROKEN, Tidegate};
+use tidegate_wasmtime_host::{Failure, Kernel, RuleConfig, TG_ALL_CHOICES, TG_BROKEN, Tidegate};
 
-use crate::modules::{engine, gate_module};
+use crate::modules::{engine, gate_module, kernel_module};
 
 /// Enough to begin with, and soon at its end.
 const MEMORY_BYTES_MAX: usize = 8 << 20;
@@ -105,5 +105,26 @@ fn a_push_that_dies() {
         // another instance knows nothing of it
         let mut other = self::tidegate();
         assert!(other.policy("version = 1\n", 0).is_ok());
+    }
+}
+
+/// The halt rule refuses one more rule where there is no memory for it, to the last byte.
+#[test]
+fn a_rule_that_there_is_no_memory_for() {
+    let mut kernel = Kernel::new(engine(), kernel_module(), 2 << 20).unwrap();
+    for window_size in [4096, 64, 1] {
+        let config = RuleConfig { window_size, trend_window: 2, ..RuleConfig::default() };
+        let mut made = Vec::new();
+        let refused = loop {
+            match kernel.rule(&config) {
+                Ok(rule) => made.push(rule),
+                Err(error) => break error,
+            }
+        };
+        let refused: &Failure = refused.downcast_ref().unwrap_or_else(|| panic!("{refused:?}"));
+        assert!(refused.why.starts_with("there is no "), "{}", refused.why);
+        for rule in made {
+            assert_eq!(kernel.push(rule, 0.1).unwrap(), 2 | 2 << 8);
+        }
     }
 }
