@@ -382,7 +382,8 @@ uint32_t tg_dealloc(uint8_t *data);
 
 /**
  * Why the last failed call of this thread failed, as JSON: `code`, `message`, and
- * where they are known `help`, `line`, `column` and `offset`.
+ * where they are known `help`, `line`, `column` and `offset`. The text stays until the
+ * next call of this thread that fails.
  */
 uint32_t tg_error(struct tg_bytes *out);
 
@@ -521,7 +522,7 @@ uint32_t tg_gate_request(uint32_t gate,
                          struct tg_request *out);
 
 /**
- * Answers a claim with a score from 0 to 1.
+ * Answers a claim with a score from 0 to 1. A second answer changes nothing.
  */
 uint32_t tg_gate_resolve(uint32_t gate,
                          uint32_t id,
@@ -548,8 +549,8 @@ uint32_t tg_gate_resolve_error(uint32_t gate,
 
 /**
  * Where the step of a gate stands; null if there is no such gate. What is there is
- * written anew by each call on the gate, and stays at its address as long as the gate
- * lives.
+ * written anew by each call on the gate that is done, and stays at its address as long
+ * as the gate lives. After a call that failed, what is there is old.
  */
 const struct tg_step *tg_gate_step(uint32_t gate);
 

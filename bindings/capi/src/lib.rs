@@ -448,7 +448,7 @@ pub extern "C" fn tg_gate_request(gate: u32, out: *mut tg_request) -> u32 {
     })
 }
 
-/// Answers a claim with a score from 0 to 1.
+/// Answers a claim with a score from 0 to 1. A second answer changes nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_resolve(gate: u32, id: u32, score: f64) -> u32 {
     tg_gate_resolve_found(gate, id, score, 0)
@@ -500,8 +500,8 @@ fn score_error(error: u32, why: String) -> Result<ScoreError, Failure> {
 }
 
 /// Where the step of a gate stands; null if there is no such gate. What is there is
-/// written anew by each call on the gate, and stays at its address as long as the gate
-/// lives.
+/// written anew by each call on the gate that is done, and stays at its address as long
+/// as the gate lives. After a call that failed, what is there is old.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_step(gate: u32) -> *const tg_step {
     let mut step = std::ptr::null();

@@ -1,7 +1,13 @@
 //! Callers that get everything wrong: each call fails with its documented status, says
 //! why, and changes nothing.
 #![allow(unsafe_code, reason = "what calls give out is read by pointer")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
