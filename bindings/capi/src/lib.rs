@@ -145,14 +145,15 @@ pub extern "C" fn tg_dealloc(data: *mut u8) -> u32 {
 }
 
 /// Why the last failed call of this thread failed, as JSON: `code`, `message`, and
-/// where they are known `help`, `line`, `column` and `offset`.
+/// where they are known `help`, `line`, `column` and `offset`. The text stays until the
+/// next call of this thread that fails.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_error(out: *mut tg_bytes) -> u32 {
     // no call like the others: it must work when nothing else does
-    if let Some(broken) = call::is_broken() {
-        failure::note(broken);
-    }
-    let written = failure::with_last(|last| memory::write(out, tg_bytes::of(last.as_bytes())));
+    let written = match call::last_words() {
+        Some(words) => memory::write(out, tg_bytes::of(words.as_bytes())),
+        None => failure::with_last(|last| memory::write(out, tg_bytes::of(last.as_bytes()))),
+    };
     written.map_or(TG_BAD_POINTER as u32, |()| OK)
 }
 
@@ -439,6 +440,7 @@ pub extern "C" fn tg_gate_finish(gate: u32, choice: u32) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_request(gate: u32, out: *mut tg_request) -> u32 {
     call(|| {
+        memory::writable(out)?;
         with(gate, |object| match object.gate()?.request()? {
             Some(request) => memory::write(out, request).map(|()| OK),
             None => Ok(NONE),
@@ -446,7 +448,7 @@ pub extern "C" fn tg_gate_request(gate: u32, out: *mut tg_request) -> u32 {
     })
 }
 
-/// Answers a claim with a score from 0 to 1.
+/// Answers a claim with a score from 0 to 1. A second answer changes nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_resolve(gate: u32, id: u32, score: f64) -> u32 {
     tg_gate_resolve_found(gate, id, score, 0)
@@ -498,8 +500,8 @@ fn score_error(error: u32, why: String) -> Result<ScoreError, Failure> {
 }
 
 /// Where the step of a gate stands; null if there is no such gate. What is there is
-/// written anew by each call on the gate, and stays at its address as long as the gate
-/// lives.
+/// written anew by each call on the gate that is done, and stays at its address as long
+/// as the gate lives. After a call that failed, what is there is old.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_step(gate: u32) -> *const tg_step {
     let mut step = std::ptr::null();
@@ -542,7 +544,10 @@ pub extern "C" fn tg_gate_held(gate: u32, choice: u32, channel: u32) -> usize {
 /// The records since the last call of this function, one JSON object a line.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_trace(gate: u32, out: *mut tg_bytes) -> u32 {
-    call(|| with(gate, |object| memory::write(out, object.gate()?.take_trace()?).map(|()| OK)))
+    call(|| {
+        memory::writable(out)?;
+        with(gate, |object| memory::write(out, object.gate()?.take_trace()?).map(|()| OK))
+    })
 }
 
 /// Decides a trace again. Its halts, as a list in JSON, are this thread's until its next
@@ -553,6 +558,7 @@ pub extern "C" fn tg_replay(trace: *const u8, len: usize, out: *mut tg_bytes) ->
         static HALTS: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
     }
     call(|| {
+        memory::writable(out)?;
         let mut replay = Replay::new();
         let failed = |error: tidegate::ReplayError| {
             let status = if error.is_difference() { TG_REPLAY_DIFFERS } else { TG_BAD_TRACE };

@@ -3,7 +3,8 @@
 #![allow(unsafe_code, reason = "pointers of callers are followed here")]
 
 use std::alloc::{Layout, alloc, dealloc};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::mem::MaybeUninit;
 use std::sync::{Mutex, PoisonError};
 
@@ -68,9 +69,15 @@ pub(crate) fn list<'a, T: Copy>(data: *const T, len: usize) -> Result<&'a [T], F
     Ok(unsafe { std::slice::from_raw_parts(data, len) })
 }
 
-/// A place of the caller's to write to.
+/// Whether a place of the caller's can be written to: asked first where what is to be
+/// written is taken from somewhere.
+pub(crate) fn writable<T>(to: *mut T) -> Result<(), Failure> {
+    check(to as usize, size_of::<T>(), align_of::<T>())
+}
+
+/// Writes to a place of the caller's.
 pub(crate) fn write<T>(to: *mut T, value: T) -> Result<(), Failure> {
-    check(to as usize, size_of::<T>(), align_of::<T>())?;
+    writable(to)?;
     // SAFETY: not null, aligned and within the memory; that it may be written to is
     // the contract of the call
     unsafe { &mut *to.cast::<MaybeUninit<T>>() }.write(value);
@@ -102,24 +109,27 @@ fn memory_end() -> usize {
     isize::MAX as usize
 }
 
-/// Memory that callers asked for, by its address.
-static LENT: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
+/// Memory that callers asked for, by its address. No address is of a caller's choosing,
+/// so it may be hashed without a key.
+type Lent = HashMap<usize, usize, BuildHasherDefault<DefaultHasher>>;
+static LENT: Mutex<Lent> = Mutex::new(HashMap::with_hasher(BuildHasherDefault::new()));
 
 /// Memory for a caller's bytes.
 pub(crate) fn lend(len: usize) -> Result<*mut u8, Failure> {
-    let message = format_args!("there is no memory for {len} bytes");
-    let none = || Failure::new(TG_NO_MEMORY, message);
     if len == 0 || len > TG_BYTES_MAX {
         let message = format_args!("a length is {len} bytes: from 1 to {TG_BYTES_MAX}");
         return Err(Failure::new(TG_BAD_LENGTH, message));
     }
-    let layout = Layout::from_size_align(len, 16).map_err(|_| none())?;
+    let layout = Layout::from_size_align(len, 16).map_err(|_| Failure::no_memory())?;
+    let mut lent = LENT.lock().unwrap_or_else(PoisonError::into_inner);
+    // to remember it takes memory as well: what can be refused may not die
+    lent.try_reserve(1).map_err(|_| Failure::no_memory())?;
     // SAFETY: the layout has a size
     let data = unsafe { alloc(layout) };
     if data.is_null() {
-        return Err(none());
+        return Err(Failure::no_memory());
     }
-    LENT.lock().unwrap_or_else(PoisonError::into_inner).insert(data as usize, len);
+    lent.insert(data as usize, len);
     Ok(data)
 }
 
