@@ -1,10 +1,17 @@
-// The module `tidegate.wasm`.
+// The module `tidegate.wasm`, and what all modules with a C ABI share: the only file that knows addresses.
 
-import { Abi, type AbiExports } from "./abi.js";
-import { TidegateError } from "./errors.js";
+import { PolicyError, TidegateError, expected } from "./errors.js";
 import { compile, type ModuleInput } from "./load.js";
 
-/** The functions of the C ABI; `tidegate.h` describes them. */
+/** The functions that all modules with a C ABI have. */
+export interface AbiExports {
+  readonly memory: WebAssembly.Memory;
+  tg_alloc(len: number): number;
+  tg_dealloc(data: number): number;
+  tg_error(out: number): number;
+}
+
+/** The functions of the gate's C ABI; `tidegate.h` describes them. */
 interface Exports extends AbiExports {
   tg_abi_version(): number;
   tg_version(): number;
@@ -39,6 +46,18 @@ interface Exports extends AbiExports {
 
 const ABI_VERSION = 1;
 
+/** Bytes at the start of the lent memory where calls write what they give. */
+const OUT_BYTES = 128;
+
+/** Text and bytes that one call takes at most, as the module has it. */
+const BYTES_MAX = 2 ** 30;
+
+/** Texts up to here are read and written by hand where they are ASCII. */
+const SHORT_BYTES = 64;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** What the module can do. */
 export interface Capabilities {
   /** The module's version. */
@@ -55,7 +74,230 @@ export interface Capabilities {
   readonly facts: boolean;
 }
 
-/** An instance of the module. */
+/** An instance of a module with a C ABI. */
+export class Abi<E extends AbiExports> {
+  readonly calls: E;
+  /** Lent memory: `OUT_BYTES` that calls write to, then bytes that calls take. */
+  #lent = 0;
+  #room = 0;
+  #bytes = new Uint8Array();
+  #view = new DataView(new ArrayBuffer(0));
+  /** What the module died of. */
+  #death: unknown;
+
+  /** `version` names the function that says which ABI it is; it must be `wanted`. */
+  constructor(module: WebAssembly.Module, version: keyof E & string, wanted: number) {
+    let exports: WebAssembly.Exports;
+    try {
+      exports = new WebAssembly.Instance(module, {}).exports;
+    } catch (cause) {
+      throw new TidegateError("bad_module", `the module cannot be instantiated: ${String(cause)}`, { cause });
+    }
+    const says = exports[version];
+    if (typeof says !== "function" || says() !== wanted) {
+      throw new TidegateError("bad_module", `this is no module of tidegate with \`${version}\` ${wanted}`);
+    }
+    this.calls = exports as unknown as E;
+    this.#lend(64 << 10);
+  }
+
+  /** The memory as bytes. */
+  bytes(): Uint8Array {
+    // a memory that grew has another buffer
+    if (this.#bytes.buffer !== this.calls.memory.buffer) {
+      this.#bytes = new Uint8Array(this.calls.memory.buffer);
+      this.#view = new DataView(this.calls.memory.buffer);
+    }
+    return this.#bytes;
+  }
+
+  view(): DataView {
+    this.bytes();
+    return this.#view;
+  }
+
+  /** Makes a call; a trap is an error, and every later call fails with it. */
+  run<R>(call: () => R): R {
+    if (this.#death !== undefined) throw this.#dead();
+    try {
+      return call();
+    } catch (cause) {
+      if (!(cause instanceof WebAssembly.RuntimeError || cause instanceof RangeError)) throw cause;
+      this.#death = cause;
+      throw this.#dead();
+    }
+  }
+
+  #dead(): TidegateError {
+    let message = `the module died: ${String(this.#death)}`;
+    try {
+      this.calls.tg_error(this.#lent);
+      message = (JSON.parse(this.text(this.#lent)) as { message: string }).message;
+    } catch {
+      // it is too dead to say why
+    }
+    return new TidegateError("broken", `${message}; load the module anew`, { cause: this.#death });
+  }
+
+  /** A call that gives a status; what else it says. */
+  status(call: () => number): number {
+    const result = this.run(call);
+    if ((result & 0xff) > 1) throw this.failure();
+    return result;
+  }
+
+  /** A call that gives a handle. */
+  handle(call: () => number): number {
+    const handle = this.run(call) >>> 0;
+    if (handle === 0) throw this.failure();
+    return handle;
+  }
+
+  /** Why the last call failed. */
+  failure(): TidegateError {
+    this.run(() => this.calls.tg_error(this.#lent));
+    const { code, message, help, line, column } = JSON.parse(this.text(this.#lent)) as {
+      code: string;
+      message: string;
+      help?: string;
+      line?: number;
+      column?: number;
+    };
+    if (code === "bad_policy") return new PolicyError(message, { help, line, column });
+    return new TidegateError(code, message, { help, line });
+  }
+
+  /** Where calls may write what they give. */
+  get out(): number {
+    return this.#lent;
+  }
+
+  /** The text of a `tg_bytes`. */
+  text(at: number): string {
+    return decoder.decode(this.given(at));
+  }
+
+  /** The bytes of a `tg_bytes`, as a view. */
+  given(at: number): Uint8Array {
+    const view = this.view();
+    const start = view.getUint32(at, true);
+    return this.bytes().subarray(start, start + view.getUint32(at + 4, true));
+  }
+
+  /**
+   * A text from the module's memory. If it is the one that was written last, of so many bytes, it need
+   * not be made anew.
+   */
+  decode(start: number, len: number, written = "", writtenLen = 0): string {
+    const bytes = this.bytes();
+    if (len === writtenLen && len <= SHORT_BYTES) {
+      let at = 0;
+      while (at < len && bytes[start + at] === bytes[this.input + at]) at += 1;
+      if (at === len) return written;
+    }
+    if (len <= SHORT_BYTES) {
+      // a decoder takes longer to call than a short text to read
+      let text = "";
+      let at = 0;
+      for (; at < len; at += 1) {
+        const byte = bytes[start + at] as number;
+        if (byte >= 0x80) break;
+        text += String.fromCharCode(byte);
+      }
+      if (at === len) return text;
+    }
+    return decoder.decode(bytes.subarray(start, start + len));
+  }
+
+  /** Makes a call that writes a text. */
+  ask(call: (out: number) => number): string {
+    this.status(() => call(this.#lent));
+    return this.text(this.#lent);
+  }
+
+  /** Where `write` writes. */
+  get input(): number {
+    return this.#lent + OUT_BYTES;
+  }
+
+  /** Writes a text for a call: how many bytes it is. A lone surrogate is an error: UTF-8 has none. */
+  write(text: string, what = "text"): number {
+    if (typeof text !== "string") throw expected(what, "a string", text);
+    // a UTF-16 unit is at most three bytes
+    if (text.length * 3 > this.#room) this.#reserve(text.length * 3);
+    if (text.length <= SHORT_BYTES) {
+      const bytes = this.bytes();
+      const start = this.input;
+      let at = 0;
+      for (; at < text.length; at += 1) {
+        const unit = text.charCodeAt(at);
+        if (unit >= 0x80) break;
+        bytes[start + at] = unit;
+      }
+      if (at === text.length) return at;
+    }
+    const { read, written } = encoder.encodeInto(text, this.bytes().subarray(this.input));
+    if (read !== text.length) throw new TidegateError("no_memory", `there is no memory for \`${what}\``);
+    if (!isWellFormed(text, written)) {
+      throw new TidegateError("bad_text", `\`${what}\` has half of a surrogate pair, which is no character`);
+    }
+    return written;
+  }
+
+  /** Writes bytes for a call, one part behind the other: how many they are. */
+  writeBytes(...parts: readonly Uint8Array[]): number {
+    const len = parts.reduce((all, part) => all + part.length, 0);
+    this.#reserve(len);
+    let at = this.input;
+    for (const part of parts) {
+      this.bytes().set(part, at);
+      at += part.length;
+    }
+    return len;
+  }
+
+  /** A text in UTF-8. */
+  encode(text: string, what: string): Uint8Array {
+    const len = this.write(text, what);
+    return this.bytes().slice(this.input, this.input + len);
+  }
+
+  #reserve(len: number): void {
+    if (len > BYTES_MAX) {
+      throw new TidegateError("bad_length", `a call takes at most ${BYTES_MAX} bytes, not ${len}`);
+    }
+    if (len <= this.#room) return;
+    this.#lend(len);
+  }
+
+  #lend(len: number): void {
+    const lent = this.run(() => this.calls.tg_alloc(OUT_BYTES + len));
+    if (lent === 0) {
+      throw this.#lent === 0
+        ? new TidegateError("no_memory", "there is no memory for the module")
+        : this.failure();
+    }
+    const old = this.#lent;
+    this.#lent = lent;
+    this.#room = len;
+    if (old !== 0) this.run(() => this.calls.tg_dealloc(old));
+  }
+
+  /** Gives back memory that one large text took. */
+  shrink(): void {
+    if (this.#room > 1 << 20) this.#lend(64 << 10);
+  }
+}
+
+/** Whether a text has no half pairs, given how long it is in UTF-8. */
+function isWellFormed(text: string, bytes: number): boolean {
+  // ASCII has none, and that is most texts
+  if (bytes === text.length) return true;
+  const native = (text as { isWellFormed?: () => boolean }).isWellFormed;
+  return native === undefined ? !/\p{Surrogate}/u.test(text) : native.call(text);
+}
+
+/** An instance of the gate's module. */
 export class Engine extends Abi<Exports> {
   constructor(module: WebAssembly.Module) {
     super(module, "tg_abi_version", ABI_VERSION);
@@ -63,8 +305,10 @@ export class Engine extends Abi<Exports> {
 
   get capabilities(): Capabilities {
     const bits = this.run(() => this.calls.tg_capabilities());
+    const start = this.calls.tg_version();
+    const end = this.bytes().indexOf(0, start);
     return {
-      version: this.textUntilZero(this.calls.tg_version()),
+      version: decoder.decode(this.bytes().subarray(start, end)),
       simd: (bits & 1) !== 0,
       policies: (bits & 2) !== 0,
       wire: (bits & 4) !== 0,

@@ -15,7 +15,7 @@
  * @module tidegate/model
  */
 
-import { Abi, type AbiExports } from "./abi.js";
+import { Abi, type AbiExports } from "./engine.js";
 import { TidegateError, expected } from "./errors.js";
 import type { FactsFormat } from "./facts.js";
 import type { Evidence, Finding, ScoreRequest } from "./gate.js";
@@ -36,6 +36,9 @@ interface Exports extends AbiExports {
 }
 
 const ABI_VERSION = 1;
+
+/** An address and how many bytes stand there. */
+type Place = readonly [number, number];
 
 const FORMATS = { text: 0, markdown: 1, csv: 2, jsonl: 3, saved: 4 } as const;
 
@@ -118,13 +121,20 @@ export class Model {
   /** @internal */
   constructor(module: WebAssembly.Module, files: readonly [Uint8Array, Uint8Array, Uint8Array]) {
     const it = (this.#abi = new Abi<Exports>(module, "tg_model_abi_version", ABI_VERSION));
-    it.writeBytes(...files);
-    const [config, tokenizer, weights] = files.map((file) => file.length) as [number, number, number];
-    const at = it.input;
-    this.#handle = it.handle(() =>
-      it.calls.tg_model_load(at, config, at + config, tokenizer, at + config + tokenizer, weights),
-    );
-    it.shrink();
+    // a place for each: what calls else write to would stay as large as the weights
+    const places: number[] = [];
+    try {
+      const [config, tokenizer, weights] = files.map((file) => {
+        const at = it.run(() => it.calls.tg_alloc(Math.max(1, file.length)));
+        if (at === 0) throw it.failure();
+        places.push(at);
+        it.bytes().set(file, at);
+        return [at, file.length] as const;
+      }) as [Place, Place, Place];
+      this.#handle = it.handle(() => it.calls.tg_model_load(...config, ...tokenizer, ...weights));
+    } finally {
+      for (const at of places) it.calls.tg_dealloc(at);
+    }
   }
 
   /**
