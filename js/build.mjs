@@ -23,21 +23,25 @@ const FEATURES = ["bulk-memory", "mutable-globals", "multivalue", "nontrapping-f
 const MODULES = {
   "tidegate-kernel.wasm": { crate: "tidegate-kernel-capi", args: ["--features", "module"], level: "-Oz" },
   "tidegate.wasm": { crate: "tidegate-capi", args: [], level: "-O3" },
-  // all engines since 2023 have SIMD, and a model is several times faster with it
-  "tidegate-model.wasm": { crate: "tidegate-model-capi", args: [], level: "-O3", simd: true },
+  "tidegate-model.wasm": {
+    crate: "tidegate-model-capi", args: [], level: "-O3", features: ["simd"],
+    // seeds that are imported from nowhere: `bindings/model/src/random.rs`
+    rustflags: ["-Ctarget-feature=+simd128", '--cfg=getrandom_backend="custom"'],
+  },
 };
 
 function buildModule(name) {
-  const { crate, args, level, simd = false } = MODULES[name];
+  const { crate, args, level, features = [], rustflags = [] } = MODULES[name];
   const target = "wasm32-unknown-unknown";
-  // for all crates that are built in: a flag after `cargo rustc --` would be for the last one
-  const env = simd ? { ...process.env, CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: "-C target-feature=+simd128" } : process.env;
+  // for all crates that are built in: flags behind `cargo rustc --` would be for the last one
+  const env = rustflags.length === 0 ? process.env
+    : { ...process.env, CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: rustflags.join(" ") };
   run("cargo", ["rustc", "--quiet", "-p", crate, "--lib", "--crate-type", "cdylib", "--profile", "wasm", "--target", target, ...args], { env });
   const metadata = execFileSync("cargo", ["metadata", "--no-deps", "--format-version", "1"], { cwd: root, maxBuffer: 1 << 28 });
   const built = join(JSON.parse(metadata).target_directory, target, "wasm", `${crate.replaceAll("-", "_")}.wasm`);
   run(process.execPath, [
     join(dirname(script("binaryen")), "bin", "wasm-opt"), level, "--strip-debug", "--strip-producers",
-    ...[...FEATURES, ...(simd ? ["simd"] : [])].map((feature) => `--enable-${feature}`), built, "-o", join(dist, name),
+    ...[...FEATURES, ...features].map((feature) => `--enable-${feature}`), built, "-o", join(dist, name),
   ]);
 }
 

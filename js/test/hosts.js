@@ -42,6 +42,12 @@ async function output(file, args) {
   return said.stdout;
 }
 
+/** What of `dist/` the gate needs: all code, and modules but that of sentence models. */
+async function distFiles() {
+  const names = await readdir(join(js, "dist"));
+  return names.filter((name) => /\.(js|wasm)$/.test(name) && name !== "tidegate-model.wasm");
+}
+
 /** @returns {Promise<Row>} */
 export async function node() {
   const [tidegate, kernel, { runHost }] = await Promise.all([
@@ -82,7 +88,7 @@ export async function workerd() {
     await cp(join(here, "host/workerd.js"), join(folder, "main.js"));
     await writeFile(join(folder, "cases.json"), JSON.stringify(caseFiles()));
     const names = ["main.js", "cases.json", "test/cases.js", "test/host/run.js",
-      ...(await readdir(join(folder, "dist"))).filter((name) => /\.(js|wasm)$/.test(name)).map((name) => `dist/${name}`)];
+      ...(await distFiles()).map((name) => `dist/${name}`)];
     worker = await serveWorker(folder, names);
     const ask = async (path) => {
       const response = await fetch(worker.url + path);
@@ -134,7 +140,7 @@ export const worker = () => inChromium("Chromium, Worker", ({ page }) => page.ev
  * @returns {Promise<Row[]>} the cases in the Service Worker, and in the page that it serves
  */
 export async function serviceWorker() {
-  const dist = (await readdir(join(js, "dist"))).filter((name) => /\.(js|wasm)$/.test(name));
+  const dist = await distFiles();
   const files = [PAGE, ...["browser.js", "run.js", "worker.js"].map((name) => `/test/host/${name}`),
     "/test/cases.js", ...dist.map((name) => `/dist/${name}`)];
   let offline;

@@ -23,6 +23,9 @@
 //! the thread that calls it, some 50 ms for a sentence. It runs no cross-encoders.
 #![allow(unsafe_code, reason = "symbols of a C ABI have fixed names")]
 
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+mod random;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
