@@ -52,8 +52,7 @@ export type RemoteScorer = (claim: ScoreRequest, signal?: AbortSignal) => Promis
  */
 export function remoteScorer(url: string | URL, options: RemoteOptions = {}): RemoteScorer {
   const { deadline_ms } = options;
-  const to = String(url);
-  if (!/^https?:\/\//i.test(to) || !URL.canParse(to)) throw expected("url", "a URL of http or https", url);
+  const to = whole(url);
   if (deadline_ms !== undefined && !(typeof deadline_ms === "number" && deadline_ms >= 0)) {
     throw expected("deadline_ms", "milliseconds", deadline_ms);
   }
@@ -93,6 +92,17 @@ export function remoteScorer(url: string | URL, options: RemoteOptions = {}): Re
       signal?.removeEventListener("abort", abort);
     }
   };
+}
+
+/** An absolute URL of HTTP. */
+function whole(url: string | URL): string {
+  try {
+    const { href, protocol } = new URL(url);
+    if (protocol === "http:" || protocol === "https:") return href;
+  } catch {
+    // said below
+  }
+  throw expected("url", "a URL of http or https", url);
 }
 
 function failed(reason: string): Answer {
