@@ -9,6 +9,8 @@
  *     });
  *     const session = new GateSession(policy, { scorers: { embed: model.scorer(facts) } });
  *
+ * A policy with an `embed` check names a model (`[models.embed]`, `path`); here that is a name only.
+ *
  * Nothing is fetched before {@link loadModel} is called. Its module, `tidegate-model.wasm`, is another
  * than the gate's, with a memory of its own.
  *

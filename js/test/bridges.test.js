@@ -123,7 +123,10 @@ test("vectors and scores in WebAssembly are the native ones", { timeout: 600_000
 
   // in a session: judged by the policy, in order
   const session = new tidegate.GateSession(
-    { version: 1, halt: [{ name: "facts", score: { from: "embed", on_unsupported: "halt" } }] },
+    {
+      version: 1, models: { embed: { path: "minilm" } },
+      halt: [{ name: "facts", score: { from: "embed", on_unsupported: "halt" } }],
+    },
     { scorers: { embed: scorers[0] }, record: true },
   );
   session.push(`${TEXTS[0]} ${TEXTS[2]} ${TEXTS[1]}`);
@@ -143,12 +146,12 @@ test("vectors and scores in WebAssembly are the native ones", { timeout: 600_000
       work();
       least = Math.min(least, performance.now() - start);
     }
-    return least.toFixed(1);
+    return least;
   };
   const claims = TEXTS.slice(0, 3);
   t.diagnostic(`vectors differ by ${vectors_differ.toExponential(1)}, scores by ${scores_differ.toExponential(1)}; ` +
     `load ${load_ms.toFixed(0)} ms, memory ${(model.bytes / 1e6).toFixed(0)} MB, ` +
-    `${best(() => claims.forEach((claim) => scorers[0].score(claim))) / claims.length} ms a claim of 8 words`);
+    `${(best(() => claims.forEach((claim) => scorers[0].score(claim))) / claims.length).toFixed(1)} ms a claim of 6 words`);
 
   for (const call of [
     () => model.embed("\ud800"), () => scorers[0].score("\udc00"),
@@ -229,7 +232,7 @@ test("the example in the browser loads the model when it is asked to, and scores
   await page.goto(`${server.url}/examples/js/browser-model.html`);
   assert.deepEqual(server.requests, ["/examples/js/browser-model.html"], "nothing more is fetched");
   await page.click("button");
-  await page.waitForFunction(() => document.querySelector("pre").textContent.endsWith("done\n"), undefined, { timeout: 120_000 });
+  await page.waitForFunction(() => /^done|Error/m.test(document.querySelector("pre").textContent), undefined, { timeout: 120_000 });
   const lines = (await page.textContent("pre")).trim().split("\n");
   assert.deepEqual(errors, []);
   for (const line of lines) t.diagnostic(line);
