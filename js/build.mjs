@@ -1,4 +1,4 @@
-// Builds the package: both modules of WebAssembly, their sizes against the budget, the JavaScript.
+// Builds the package: the modules of WebAssembly, their sizes against the budget, the JavaScript.
 //
 //     npm run build            everything
 //     npm run build -- --js    the JavaScript only
@@ -24,6 +24,11 @@ const FEATURES = ["bulk-memory", "mutable-globals", "multivalue", "nontrapping-f
 const MODULES = {
   "tidegate-kernel.wasm": { crate: "tidegate-kernel-capi", args: ["--features", "module"], level: "-Oz" },
   "tidegate.wasm": { crate: "tidegate-capi", args: [], level: "-O3" },
+  "tidegate-model.wasm": {
+    crate: "tidegate-model-capi", args: [], level: "-O3", features: ["simd"],
+    // seeds that are imported from nowhere: `bindings/model/src/random.rs`
+    rustflags: ["-Ctarget-feature=+simd128", '--cfg=getrandom_backend="custom"'],
+  },
 };
 
 /** Where things are on this machine is nobody's business, and would make every machine's build another one. */
@@ -34,19 +39,20 @@ function remapped() {
     [join(sysroot, "lib/rustlib/src/rust"), "/rust"],
     [root, "/tidegate"],
   ];
-  return homes.map(([from, to]) => `--remap-path-prefix=${from}=${to}`).join("\x1f");
+  return homes.map(([from, to]) => `--remap-path-prefix=${from}=${to}`);
 }
 
 function buildModule(name) {
-  const { crate, args, level } = MODULES[name];
+  const { crate, args, level, features = [], rustflags = [] } = MODULES[name];
   const target = "wasm32-unknown-unknown";
-  const env = { ...process.env, CARGO_ENCODED_RUSTFLAGS: remapped() };
+  // for all crates that are built in: flags behind `cargo rustc --` would be for the last one
+  const env = { ...process.env, CARGO_ENCODED_RUSTFLAGS: [...remapped(), ...rustflags].join("\x1f") };
   run("cargo", ["rustc", "--quiet", "-p", crate, "--lib", "--crate-type", "cdylib", "--profile", "wasm", "--target", target, ...args], { env });
   const metadata = execFileSync("cargo", ["metadata", "--no-deps", "--format-version", "1"], { cwd: root, maxBuffer: 1 << 28 });
   const built = join(JSON.parse(metadata).target_directory, target, "wasm", `${crate.replaceAll("-", "_")}.wasm`);
   run(process.execPath, [
     join(dirname(script("binaryen")), "bin", "wasm-opt"), level, "--strip-debug", "--strip-producers",
-    ...FEATURES.map((feature) => `--enable-${feature}`), built, "-o", join(dist, name),
+    ...[...FEATURES, ...features].map((feature) => `--enable-${feature}`), built, "-o", join(dist, name),
   ]);
 }
 

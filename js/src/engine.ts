@@ -1,17 +1,21 @@
-// The module `tidegate.wasm` and its memory: the only file that knows addresses.
+// The module `tidegate.wasm`, and what all modules with a C ABI share: the only file that knows addresses.
 
 import { PolicyError, TidegateError, expected } from "./errors.js";
 import { compile, type ModuleInput } from "./load.js";
 
-/** The functions of the C ABI; `tidegate.h` describes them. */
-interface Exports {
+/** The functions that all modules with a C ABI have. */
+export interface AbiExports {
   readonly memory: WebAssembly.Memory;
-  tg_abi_version(): number;
-  tg_version(): number;
-  tg_capabilities(): number;
   tg_alloc(len: number): number;
   tg_dealloc(data: number): number;
   tg_error(out: number): number;
+}
+
+/** The functions of the gate's C ABI; `tidegate.h` describes them. */
+interface Exports extends AbiExports {
+  tg_abi_version(): number;
+  tg_version(): number;
+  tg_capabilities(): number;
   tg_policy_new(text: number, len: number, format: number): number;
   tg_policy_notices(policy: number, out: number): number;
   tg_policy_json(policy: number, out: number): number;
@@ -70,9 +74,9 @@ export interface Capabilities {
   readonly facts: boolean;
 }
 
-/** An instance of the module. */
-export class Engine {
-  readonly calls: Exports;
+/** An instance of a module with a C ABI. */
+export class Abi<E extends AbiExports> {
+  readonly calls: E;
   /** Lent memory: `OUT_BYTES` that calls write to, then bytes that calls take. */
   #lent = 0;
   #room = 0;
@@ -81,33 +85,20 @@ export class Engine {
   /** What the module died of. */
   #death: unknown;
 
-  constructor(module: WebAssembly.Module) {
+  /** `version` names the function that says which ABI it is; it must be `wanted`. */
+  constructor(module: WebAssembly.Module, version: keyof E & string, wanted: number) {
     let exports: WebAssembly.Exports;
     try {
       exports = new WebAssembly.Instance(module, {}).exports;
     } catch (cause) {
       throw new TidegateError("bad_module", `the module cannot be instantiated: ${String(cause)}`, { cause });
     }
-    const { tg_abi_version } = exports as Partial<Pick<Exports, "tg_abi_version">>;
-    if (typeof tg_abi_version !== "function" || tg_abi_version() !== ABI_VERSION) {
-      throw new TidegateError("bad_module", `this is no module of tidegate with ABI ${ABI_VERSION}`);
+    const says = exports[version];
+    if (typeof says !== "function" || says() !== wanted) {
+      throw new TidegateError("bad_module", `this is no module of tidegate with \`${version}\` ${wanted}`);
     }
-    this.calls = exports as unknown as Exports;
+    this.calls = exports as unknown as E;
     this.#lend(64 << 10);
-  }
-
-  get capabilities(): Capabilities {
-    const bits = this.run(() => this.calls.tg_capabilities());
-    const start = this.calls.tg_version();
-    const end = this.bytes().indexOf(0, start);
-    return {
-      version: decoder.decode(this.bytes().subarray(start, end)),
-      simd: (bits & 1) !== 0,
-      policies: (bits & 2) !== 0,
-      wire: (bits & 4) !== 0,
-      text: (bits & 8) !== 0,
-      facts: (bits & 16) !== 0,
-    };
   }
 
   /** The memory as bytes. */
@@ -314,6 +305,27 @@ function isWellFormed(text: string, bytes: number): boolean {
   if (bytes === text.length) return true;
   const native = (text as { isWellFormed?: () => boolean }).isWellFormed;
   return native === undefined ? !/\p{Surrogate}/u.test(text) : native.call(text);
+}
+
+/** An instance of the gate's module. */
+export class Engine extends Abi<Exports> {
+  constructor(module: WebAssembly.Module) {
+    super(module, "tg_abi_version", ABI_VERSION);
+  }
+
+  get capabilities(): Capabilities {
+    const bits = this.run(() => this.calls.tg_capabilities());
+    const start = this.calls.tg_version();
+    const end = this.bytes().indexOf(0, start);
+    return {
+      version: decoder.decode(this.bytes().subarray(start, end)),
+      simd: (bits & 1) !== 0,
+      policies: (bits & 2) !== 0,
+      wire: (bits & 4) !== 0,
+      text: (bits & 8) !== 0,
+      facts: (bits & 16) !== 0,
+    };
+  }
 }
 
 let loading: Promise<void> | undefined;

@@ -3,16 +3,16 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { openBrowser } from "./browser.js";
 import { caseFiles } from "./fixtures.js";
 import { serve } from "./server.js";
+import { serveWorker } from "./workerd.js";
 
 /**
  * @typedef {{ host: string, version: string, ms: number, cases: number, runs: number,
@@ -40,6 +40,12 @@ async function output(file, args) {
   const [code] = await once(child, "close");
   if (code !== 0) throw new Error(`${file} ended with ${code}: ${said.stderr}${said.stdout}`);
   return said.stdout;
+}
+
+/** What of `dist/` the gate needs: all code, and modules but that of sentence models. */
+async function distFiles() {
+  const names = await readdir(join(js, "dist"));
+  return names.filter((name) => /\.(js|wasm)$/.test(name) && name !== "tidegate-model.wasm");
 }
 
 /** @returns {Promise<Row>} */
@@ -77,10 +83,9 @@ export async function bun() {
 
 /** @returns {Promise<Row>} */
 export async function workerd() {
-  const file = command("workerd");
   const { version } = require("workerd/package.json");
   const folder = await mkdtemp(join(tmpdir(), "tidegate-workerd-"));
-  let child;
+  let worker;
   try {
     // what a bundler would send there, each file a module
     await cp(join(js, "dist"), join(folder, "dist"), { recursive: true });
@@ -89,35 +94,12 @@ export async function workerd() {
     await cp(join(here, "host/workerd.js"), join(folder, "main.js"));
     await writeFile(join(folder, "cases.json"), JSON.stringify(caseFiles()));
     const names = ["main.js", "cases.json", "test/cases.js", "test/host/run.js",
-      ...(await readdir(join(folder, "dist"))).filter((name) => /\.(js|wasm)$/.test(name)).map((name) => `dist/${name}`)];
-    const kind = (name) => name.endsWith(".js") ? "esModule" : name.endsWith(".json") ? "json" : "wasm";
-    await writeFile(join(folder, "config.capnp"), `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [(name = "main", worker = (
-    compatibilityDate = "2026-01-01",
-    modules = [
-${names.map((name) => `      (name = ${JSON.stringify(name)}, ${kind(name)} = embed ${JSON.stringify(name)}),`).join("\n")}
-    ],
-  ))],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
-);
-`);
-    child = spawn(file, ["serve", "--control-fd=3", join(folder, "config.capnp")], {
-      stdio: ["ignore", "inherit", "pipe", "pipe"],
-    });
-    let stderr = "";
-    child.stderr.setEncoding("utf8").on("data", (text) => { stderr += text; });
-    const port = await new Promise((resolve, reject) => {
-      child.once("exit", (code) => reject(new Error(`workerd ended with ${code}: ${stderr}`)));
-      createInterface({ input: child.stdio[3] }).on("line", (line) => {
-        const said = JSON.parse(line);
-        if (said.event === "listen") resolve(said.port);
-      });
-    });
+      ...(await distFiles()).map((name) => `dist/${name}`)];
+    worker = await serveWorker(folder, names);
     const ask = async (path) => {
-      const response = await fetch(`http://127.0.0.1:${port}${path}`);
+      const response = await fetch(worker.url + path);
       const text = await response.text();
-      if (!response.ok) throw new Error(`workerd: ${text}\n${stderr}`);
+      if (!response.ok) throw new Error(`workerd: ${text}\n${worker.said()}`);
       return text;
     };
     // its clock stands still while code runs: measured from here, the first request and all
@@ -126,10 +108,7 @@ ${names.map((name) => `      (name = ${JSON.stringify(name)}, ${kind(name)} = em
     const ms = performance.now() - start;
     return { host: "workerd", version, ...JSON.parse(await ask("/run")), ms };
   } finally {
-    if (child && child.exitCode === null) {
-      child.kill();
-      await once(child, "close");
-    }
+    await worker?.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -167,7 +146,7 @@ export const worker = () => inChromium("Chromium, Worker", ({ page }) => page.ev
  * @returns {Promise<Row[]>} the cases in the Service Worker, and in the page that it serves
  */
 export async function serviceWorker() {
-  const dist = (await readdir(join(js, "dist"))).filter((name) => /\.(js|wasm)$/.test(name));
+  const dist = await distFiles();
   const files = [PAGE, ...["browser.js", "run.js", "worker.js"].map((name) => `/test/host/${name}`),
     "/test/cases.js", ...dist.map((name) => `/dist/${name}`)];
   let offline;

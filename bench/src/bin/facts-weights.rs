@@ -150,7 +150,7 @@ fn with_model(folder: &Path, mut data: Data) -> Result<(), String> {
     };
     let (config, tokenizer) = (read("config.json")?, read("tokenizer.json")?);
     let weights = read("model.safetensors")?;
-    let files = ModelFiles { config: &config, tokenizer: &tokenizer, weights };
+    let files = ModelFiles { config: &config, tokenizer: &tokenizer, weights: &weights };
     let embedder = Embedder::load(files, ModelLimits::default()).map_err(|e| e.to_string())?;
     let embedder = Arc::new(embedder);
     for ((claim, evidence), row) in data.texts.iter().zip(&mut data.rows) {

@@ -3,7 +3,12 @@
 //!
 //!     native kernel TOKENS RUNS
 //!     native stream FILE POLICY FACTS RUNS
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a tool of the benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a tool of the benchmark"
+)]
 
 use std::fs;
 use std::hint::black_box;

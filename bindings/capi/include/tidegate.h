@@ -197,6 +197,10 @@ enum tg_status
      * An earlier call died half-way: nothing here works any more.
      */
     TG_BROKEN = 18,
+    /**
+     * The model's files cannot be used, or it has no answer.
+     */
+    TG_BAD_MODEL = 19,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -367,25 +371,6 @@ const char *tg_version(void);
  * What this build can do: bits `TG_CAN_…`.
  */
 uint32_t tg_capabilities(void);
-
-/**
- * Memory for a caller's bytes, aligned to 16; null if there is none or `len` is 0
- * or above `TG_BYTES_MAX`. Natively a caller may as well use memory of its own.
- */
-uint8_t *tg_alloc(size_t len);
-
-/**
- * Takes back what `tg_alloc` gave; `TG_BAD_POINTER` if it gave no such thing, or
- * it was taken back.
- */
-uint32_t tg_dealloc(uint8_t *data);
-
-/**
- * Why the last failed call of this thread failed, as JSON: `code`, `message`, and
- * where they are known `help`, `line`, `column` and `offset`. The text stays until the
- * next call of this thread that fails.
- */
-uint32_t tg_error(struct tg_bytes *out);
 
 /**
  * Makes a policy ready. `format` is 0 for TOML, 1 for YAML, 2 for JSON. The handle of
@@ -593,6 +578,25 @@ uint32_t tg_replay(const uint8_t *trace,
  * Lets a policy, facts or a gate go.
  */
 uint32_t tg_drop(uint32_t handle);
+
+/**
+ * Memory for a caller's bytes, aligned to 16; null if there is none or `len` is 0
+ * or above `TG_BYTES_MAX`. Natively a caller may as well use memory of its own.
+ */
+uint8_t *tg_alloc(size_t len);
+
+/**
+ * Takes back what `tg_alloc` gave; `TG_BAD_POINTER` if it gave no such thing, or
+ * it was taken back.
+ */
+uint32_t tg_dealloc(uint8_t *data);
+
+/**
+ * Why the last failed call of this thread failed, as JSON: `code`, `message`, and
+ * where they are known `help`, `line`, `column` and `offset`. The text stays until the
+ * next call of this thread that fails.
+ */
+uint32_t tg_error(struct tg_bytes *out);
 
 /**
  * Makes a rule. Limits are scores from 0 to 1; `trend` is 0 for `endpoint` and 1

@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tidegate::{
     Answer, BlendPolicy, Cause, Channel, Checks, Event, Framing, HaltCheck, Mode, Record, Request,
     Source, StreamDriver, TokenLogprob, Turn,
 };
 use tidegate_score::{
-    BlendScorer, Claim, Evidence, FactsScorer, Finding, LogprobScorer, ScoreError, Scored, Scorer,
+    BlendScorer, Claim, FactsScorer, Finding, LogprobScorer, ScoreError, Scored, Scorer,
 };
 
-use crate::failure::Failure;
-use crate::failure::tg_status::*;
-use crate::memory::tg_bytes;
 use crate::object::FactsBox;
+use tidegate_abi::tg_status::*;
+use tidegate_abi::{Failure, evidence_value, tg_bytes};
 
 /// So much of a trace is kept while nobody takes it: 64 MiB.
 pub const TG_TRACE_BYTES_MAX: usize = 64 << 20;
@@ -562,15 +561,4 @@ fn scored_value(request: &Request, scored: &Result<Scored, ScoreError>) -> Value
         }
     }
     value
-}
-
-fn evidence_value(evidence: &Evidence) -> Value {
-    let mut object = Map::new();
-    object.insert("finding".to_string(), evidence.finding.as_str().into());
-    object.insert("text".to_string(), evidence.text.as_str().into());
-    object.insert("unmatched".to_string(), json!(evidence.unmatched));
-    object.extend(evidence.passage.map(|passage| ("passage".to_string(), passage.into())));
-    let mismatch = evidence.mismatch.map(|mismatch| mismatch.as_str().into());
-    object.extend(mismatch.map(|mismatch| ("mismatch".to_string(), mismatch)));
-    Value::Object(object)
 }

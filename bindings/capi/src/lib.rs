@@ -52,10 +52,7 @@
 #![allow(unsafe_code, reason = "symbols of a C ABI have fixed names")]
 #![allow(non_camel_case_types, reason = "names in C are written so")]
 
-mod call;
-mod failure;
 mod gate;
-mod memory;
 mod object;
 
 use std::ffi::c_char;
@@ -66,19 +63,17 @@ use tidegate::{Answer, Checks, Replay, TokenLogprob};
 use tidegate_ground::{Facts, FactsFormat, FactsLimits};
 use tidegate_score::{Evidence, ScoreError, Scored};
 
-pub use failure::tg_status;
 pub use gate::{
     TG_DECIDED, TG_HALTED, TG_RELEASED, TG_TRACE_BYTES_MAX, TG_WANTS_SCORES, TG_WARNED, tg_release,
     tg_request, tg_step, tg_token,
 };
-pub use memory::{TG_BYTES_MAX, tg_bytes};
+pub use tidegate_abi::{TG_BYTES_MAX, tg_alloc, tg_bytes, tg_dealloc, tg_error, tg_status};
 pub use tidegate_kernel_capi as kernel;
 
-use call::{call, call_for_handle, drop_object, keep, with};
-use failure::Failure;
-use failure::tg_status::*;
 use gate::{Gate, channel_of, finding_of};
-use object::{FactsBox, Object, Policy};
+use object::{FactsBox, OBJECTS, Object, Policy};
+use tidegate_abi::tg_status::*;
+use tidegate_abi::{Failure, NONE, OK, call, call_for_handle, memory};
 
 /// The version of the functions and structures here. Another one is another ABI.
 pub const TG_ABI_VERSION: u32 = 1;
@@ -98,9 +93,6 @@ pub const TG_CAN_FACTS: u32 = 16;
 pub const TG_RECORD: u32 = 1;
 /// [`tg_gate_finish`]: every choice.
 pub const TG_ALL_CHOICES: u32 = u32::MAX;
-
-const OK: u32 = TG_OK as u32;
-const NONE: u32 = TG_NONE as u32;
 
 /// `TG_ABI_VERSION` of the library.
 #[unsafe(no_mangle)]
@@ -125,43 +117,11 @@ pub extern "C" fn tg_capabilities() -> u32 {
         | TG_CAN_FACTS
 }
 
-/// Memory for a caller's bytes, aligned to 16; null if there is none or `len` is 0
-/// or above `TG_BYTES_MAX`. Natively a caller may as well use memory of its own.
-#[unsafe(no_mangle)]
-pub extern "C" fn tg_alloc(len: usize) -> *mut u8 {
-    let mut given = std::ptr::null_mut();
-    call(|| {
-        given = memory::lend(len)?;
-        Ok(OK)
-    });
-    given
-}
-
-/// Takes back what [`tg_alloc`] gave; `TG_BAD_POINTER` if it gave no such thing, or
-/// it was taken back.
-#[unsafe(no_mangle)]
-pub extern "C" fn tg_dealloc(data: *mut u8) -> u32 {
-    call(|| memory::take_back(data).map(|()| OK))
-}
-
-/// Why the last failed call of this thread failed, as JSON: `code`, `message`, and
-/// where they are known `help`, `line`, `column` and `offset`. The text stays until the
-/// next call of this thread that fails.
-#[unsafe(no_mangle)]
-pub extern "C" fn tg_error(out: *mut tg_bytes) -> u32 {
-    // no call like the others: it must work when nothing else does
-    let written = match call::last_words() {
-        Some(words) => memory::write(out, tg_bytes::of(words.as_bytes())),
-        None => failure::with_last(|last| memory::write(out, tg_bytes::of(last.as_bytes()))),
-    };
-    written.map_or(TG_BAD_POINTER as u32, |()| OK)
-}
-
 /// Makes a policy ready. `format` is 0 for TOML, 1 for YAML, 2 for JSON. The handle of
 /// the policy, or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_policy_new(text: *const u8, len: usize, format: u32) -> u32 {
-    call_for_handle(|| keep(Object::Policy(policy(memory::text(text, len)?, format)?)))
+    call_for_handle(|| OBJECTS.keep(Object::Policy(policy(memory::text(text, len)?, format)?)))
 }
 
 #[cfg(feature = "policies")]
@@ -200,7 +160,7 @@ fn policy(_: &str, _: u32) -> Result<Policy, Failure> {
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_policy_notices(policy: u32, out: *mut tg_bytes) -> u32 {
     call(|| {
-        with(policy, |object| {
+        OBJECTS.with(policy, |object| {
             let policy = object.policy()?;
             policy.out = Value::from(policy.notices.clone()).to_string();
             memory::write(out, tg_bytes::of(policy.out.as_bytes())).map(|()| OK)
@@ -212,7 +172,7 @@ pub extern "C" fn tg_policy_notices(policy: u32, out: *mut tg_bytes) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_policy_json(policy: u32, out: *mut tg_bytes) -> u32 {
     call(|| {
-        with(policy, |object| {
+        OBJECTS.with(policy, |object| {
             let policy = object.policy()?;
             policy.out = serde_json::to_string(policy.checks.policy())
                 .map_err(|error| Failure::new(TG_BAD_POLICY, error))?;
@@ -224,7 +184,7 @@ pub extern "C" fn tg_policy_json(policy: u32, out: *mut tg_bytes) -> u32 {
 /// No facts yet: the handle of a store for [`tg_facts_add`], or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_facts_new() -> u32 {
-    call_for_handle(|| keep(Object::Facts(FactsBox::default())))
+    call_for_handle(|| OBJECTS.keep(Object::Facts(FactsBox::default())))
 }
 
 /// Facts that [`tg_facts_save`] or `tidegate facts` wrote. The handle, or 0.
@@ -234,7 +194,7 @@ pub extern "C" fn tg_facts_load(data: *const u8, len: usize) -> u32 {
         let bytes = memory::bytes(data, len)?;
         let facts = Facts::from_bytes_within(bytes, FactsLimits::default());
         let facts = facts.map_err(|error| Failure::new(TG_BAD_FACTS, error))?;
-        keep(Object::Facts(FactsBox { facts: Arc::new(facts), out: Vec::new() }))
+        OBJECTS.keep(Object::Facts(FactsBox { facts: Arc::new(facts), out: Vec::new() }))
     })
 }
 
@@ -261,7 +221,7 @@ pub extern "C" fn tg_facts_add(
             }
         };
         let (source, bytes) = (memory::text(source, source_len)?, memory::bytes(data, len)?);
-        with(facts, |object| {
+        OBJECTS.with(facts, |object| {
             // gates made before keep the facts that they were given
             let mut more = Facts::clone(&object.facts()?.facts);
             more.read(format, source, bytes).map_err(|error| Failure::new(TG_BAD_FACTS, error))?;
@@ -276,7 +236,7 @@ pub extern "C" fn tg_facts_add(
 pub extern "C" fn tg_facts_len(facts: u32) -> usize {
     let mut len = 0;
     call(|| {
-        with(facts, |object| {
+        OBJECTS.with(facts, |object| {
             len = object.facts()?.facts.len();
             Ok(OK)
         })
@@ -288,7 +248,7 @@ pub extern "C" fn tg_facts_len(facts: u32) -> usize {
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_facts_save(facts: u32, out: *mut tg_bytes) -> u32 {
     call(|| {
-        with(facts, |object| {
+        OBJECTS.with(facts, |object| {
             let facts = object.facts()?;
             facts.out = facts.facts.to_bytes();
             memory::write(out, tg_bytes::of(&facts.out)).map(|()| OK)
@@ -305,16 +265,16 @@ pub extern "C" fn tg_gate_new(policy: u32, facts: u32, flags: u32) -> u32 {
             let message = format_args!("flags are {flags}: 0 or `TG_RECORD`");
             return Err(Failure::new(TG_BAD_ARGUMENT, message));
         }
-        let checks = with(policy, |object| Ok(object.policy()?.checks.clone()))?;
+        let checks = OBJECTS.with(policy, |object| Ok(object.policy()?.checks.clone()))?;
         let facts = match facts {
             0 => None,
-            facts => Some(with(facts, |object| {
+            facts => Some(OBJECTS.with(facts, |object| {
                 let facts = object.facts()?.facts.clone();
                 Ok(FactsBox { facts, out: Vec::new() })
             })?),
         };
         let gate = Gate::new(&checks, facts.as_ref(), flags & TG_RECORD != 0)?;
-        keep(Object::Gate(Box::new(gate)))
+        OBJECTS.keep(Object::Gate(Box::new(gate)))
     })
 }
 
@@ -330,7 +290,7 @@ pub extern "C" fn tg_gate_push(
 ) -> u32 {
     call(|| {
         let text = memory::text(text, len)?;
-        with(gate, |object| object.gate()?.push(choice, channel_of(channel), text, &[]))
+        OBJECTS.with(gate, |object| object.gate()?.push(choice, channel_of(channel), text, &[]))
     })
 }
 
@@ -360,7 +320,7 @@ pub extern "C" fn tg_gate_push_tokens(
             entropy: Some(token.entropy).filter(|entropy| !entropy.is_nan()),
         };
         let tokens: Vec<TokenLogprob> = tokens.iter().map(token).collect();
-        with(gate, |object| object.gate()?.push(choice, channel_of(channel), text, &tokens))
+        OBJECTS.with(gate, |object| object.gate()?.push(choice, channel_of(channel), text, &tokens))
     })
 }
 
@@ -375,7 +335,7 @@ pub extern "C" fn tg_gate_push_token(
     score: f64,
 ) -> u32 {
     call(|| {
-        with(gate, |object| {
+        OBJECTS.with(gate, |object| {
             let (channel, answer) = (channel_of(channel), Answer::from(score));
             object.gate()?.push_token(choice, channel, u64::from(bytes), answer)
         })
@@ -393,7 +353,7 @@ pub extern "C" fn tg_gate_push_token_error(
 ) -> u32 {
     call(|| {
         let answer = Answer::Error(score_error(error, String::new())?);
-        with(gate, |object| {
+        OBJECTS.with(gate, |object| {
             object.gate()?.push_token(choice, channel_of(channel), u64::from(bytes), answer)
         })
     })
@@ -406,7 +366,7 @@ pub extern "C" fn tg_gate_push_token_error(
 pub extern "C" fn tg_gate_push_bytes(gate: u32, data: *const u8, len: usize) -> u32 {
     call(|| {
         let bytes = memory::bytes(data, len)?;
-        with(gate, |object| object.gate()?.push_bytes(bytes))
+        OBJECTS.with(gate, |object| object.gate()?.push_bytes(bytes))
     })
 }
 
@@ -422,7 +382,7 @@ pub extern "C" fn tg_gate_fault(
 ) -> u32 {
     call(|| {
         let (code, detail) = (memory::text(code, code_len)?, memory::text(detail, detail_len)?);
-        with(gate, |object| object.gate()?.fault(code, detail))
+        OBJECTS.with(gate, |object| object.gate()?.fault(code, detail))
     })
 }
 
@@ -432,7 +392,7 @@ pub extern "C" fn tg_gate_fault(
 pub extern "C" fn tg_gate_finish(gate: u32, choice: u32) -> u32 {
     call(|| {
         let choice = (choice != TG_ALL_CHOICES).then_some(choice);
-        with(gate, |object| object.gate()?.finish(choice))
+        OBJECTS.with(gate, |object| object.gate()?.finish(choice))
     })
 }
 
@@ -441,7 +401,7 @@ pub extern "C" fn tg_gate_finish(gate: u32, choice: u32) -> u32 {
 pub extern "C" fn tg_gate_request(gate: u32, out: *mut tg_request) -> u32 {
     call(|| {
         memory::writable(out)?;
-        with(gate, |object| match object.gate()?.request()? {
+        OBJECTS.with(gate, |object| match object.gate()?.request()? {
             Some(request) => memory::write(out, request).map(|()| OK),
             None => Ok(NONE),
         })
@@ -467,7 +427,7 @@ pub extern "C" fn tg_gate_resolve_found(gate: u32, id: u32, score: f64, finding:
             unmatched: Vec::new(),
         });
         let scored = Scored { score, evidence };
-        with(gate, |object| object.gate()?.resolve(id, Ok(scored)))
+        OBJECTS.with(gate, |object| object.gate()?.resolve(id, Ok(scored)))
     })
 }
 
@@ -483,7 +443,7 @@ pub extern "C" fn tg_gate_resolve_error(
 ) -> u32 {
     call(|| {
         let error = score_error(error, memory::text(why, why_len)?.to_string())?;
-        with(gate, |object| object.gate()?.resolve(id, Err(error)))
+        OBJECTS.with(gate, |object| object.gate()?.resolve(id, Err(error)))
     })
 }
 
@@ -506,7 +466,7 @@ fn score_error(error: u32, why: String) -> Result<ScoreError, Failure> {
 pub extern "C" fn tg_gate_step(gate: u32) -> *const tg_step {
     let mut step = std::ptr::null();
     call(|| {
-        with(gate, |object| {
+        OBJECTS.with(gate, |object| {
             step = object.gate()?.step();
             Ok(OK)
         })
@@ -518,13 +478,15 @@ pub extern "C" fn tg_gate_step(gate: u32) -> *const tg_step {
 /// `event`: `scored`, `passed`, `match`, `shadow`, `allowed` or `halted`.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_events(gate: u32, out: *mut tg_bytes) -> u32 {
-    call(|| with(gate, |object| memory::write(out, object.gate()?.events()).map(|()| OK)))
+    call(|| OBJECTS.with(gate, |object| memory::write(out, object.gate()?.events()).map(|()| OK)))
 }
 
 /// What is decided of a choice so far, in JSON: `null`, or why and where it was halted.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_verdict(gate: u32, choice: u32, out: *mut tg_bytes) -> u32 {
-    call(|| with(gate, |object| memory::write(out, object.gate()?.verdict(choice)).map(|()| OK)))
+    call(|| {
+        OBJECTS.with(gate, |object| memory::write(out, object.gate()?.verdict(choice)).map(|()| OK))
+    })
 }
 
 /// How many bytes of a channel are held back now; 0 for a handle that stands for no gate.
@@ -532,7 +494,7 @@ pub extern "C" fn tg_gate_verdict(gate: u32, choice: u32, out: *mut tg_bytes) ->
 pub extern "C" fn tg_gate_held(gate: u32, choice: u32, channel: u32) -> usize {
     let mut held = 0;
     call(|| {
-        with(gate, |object| {
+        OBJECTS.with(gate, |object| {
             let driver = object.gate()?.stream.driver();
             held = driver.held_bytes(choice, channel_of(channel)) as usize;
             Ok(OK)
@@ -546,7 +508,7 @@ pub extern "C" fn tg_gate_held(gate: u32, choice: u32, channel: u32) -> usize {
 pub extern "C" fn tg_gate_trace(gate: u32, out: *mut tg_bytes) -> u32 {
     call(|| {
         memory::writable(out)?;
-        with(gate, |object| memory::write(out, object.gate()?.take_trace()?).map(|()| OK))
+        OBJECTS.with(gate, |object| memory::write(out, object.gate()?.take_trace()?).map(|()| OK))
     })
 }
 
@@ -579,5 +541,5 @@ pub extern "C" fn tg_replay(trace: *const u8, len: usize, out: *mut tg_bytes) ->
 /// Lets a policy, facts or a gate go.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_drop(handle: u32) -> u32 {
-    call(|| drop_object(handle))
+    call(|| OBJECTS.let_go(handle))
 }

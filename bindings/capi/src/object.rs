@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use tidegate::Checks;
+use tidegate_abi::tg_status::TG_BAD_HANDLE;
+use tidegate_abi::{Failure, Objects};
 use tidegate_ground::Facts;
 
-use crate::failure::Failure;
-use crate::failure::tg_status::TG_BAD_HANDLE;
 use crate::gate::Gate;
+
+pub(crate) static OBJECTS: Objects<Object> = Objects::new();
 
 pub(crate) enum Object {
     Policy(Policy),

@@ -1,5 +1,13 @@
 //! `examples/gate.c` against the static library and against the shared one, and under
 //! the address sanitizer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -135,7 +135,7 @@ impl Loaded {
         let config = read("config.json", JSON_BYTES_MAX)?;
         let tokenizer = read("tokenizer.json", JSON_BYTES_MAX)?;
         let weights = read("model.safetensors", weights_bytes_max)?;
-        let files = ModelFiles { config: &config, tokenizer: &tokenizer, weights };
+        let files = ModelFiles { config: &config, tokenizer: &tokenizer, weights: &weights };
         let model = load(files).map_err(|error| BadInput::file(folder, error))?;
         Ok(kept.get_or_init(|| Arc::new(model)).clone())
     }

@@ -23,7 +23,7 @@ fn main() {
     let (config, tokenizer) = (read("config.json"), read("tokenizer.json"));
     let weights = read("model.safetensors");
     let started = Instant::now();
-    let files = ModelFiles { config: &config, tokenizer: &tokenizer, weights };
+    let files = ModelFiles { config: &config, tokenizer: &tokenizer, weights: &weights };
     let embedder = Embedder::load(files, ModelLimits::default()).expect("a sentence model");
     println!("load: {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
     println!("{:>5} {:>6} {:>9} {:>9}", "words", "texts", "median ms", "least ms");

@@ -145,7 +145,7 @@ impl CrossEncoder {
         limits: ModelLimits,
     ) -> Result<CrossEncoder, ModelError> {
         let config = Config::parse(files.config)?;
-        let weights = Weights::read(&files.weights, limits.weights_bytes_max, config.family)?;
+        let weights = Weights::read(files.weights, limits.weights_bytes_max, config.family)?;
         let head = Head::load(&weights, &config)?;
         let labels = Label::parse_all(labels.unwrap_or(&config.labels), head.classes.outputs())?;
         let encoder = Encoder::load(&weights, &config)?;

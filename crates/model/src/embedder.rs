@@ -42,7 +42,7 @@ impl Embedder {
     /// the model is of a kind that is not known here, when a limit is passed.
     pub fn load(files: ModelFiles<'_>, limits: ModelLimits) -> Result<Embedder, ModelError> {
         let config = Config::parse(files.config)?;
-        let weights = Weights::read(&files.weights, limits.weights_bytes_max, config.family)?;
+        let weights = Weights::read(files.weights, limits.weights_bytes_max, config.family)?;
         let encoder = Encoder::load(&weights, &config)?;
         let cutter =
             Cutter::load(files.tokenizer, encoder.vocabulary(), encoder.tokens_max(), limits)?;

@@ -22,13 +22,14 @@ pub use scorers::{EmbedScorer, NliScorer};
 pub use similarity::{Alignment, alignment, similarity};
 
 /// The files of a model, as they were read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ModelFiles<'a> {
     /// `config.json`: the model's shape.
     pub config: &'a [u8],
     /// `tokenizer.json`: how text is cut into pieces. Models with a `vocab.txt`
     /// only do not have it.
     pub tokenizer: &'a [u8],
-    /// `model.safetensors`: the weights. They are let go once they are read.
-    pub weights: Vec<u8>,
+    /// `model.safetensors`: the weights. A model has a copy of its own once it is
+    /// loaded.
+    pub weights: &'a [u8],
 }

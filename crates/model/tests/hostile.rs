@@ -23,8 +23,8 @@ fn run(tiny: &Tiny, weights: Vec<u8>) -> Result<(), ModelError> {
 
 fn run_files(config: &[u8], tokenizer: &[u8], weights: Vec<u8>) -> Result<(), ModelError> {
     let limits = ModelLimits::default();
-    let embedder =
-        Embedder::load(ModelFiles { config, tokenizer, weights: weights.clone() }, limits);
+    let files = ModelFiles { config, tokenizer, weights: &weights };
+    let embedder = Embedder::load(files, limits);
     let texts = ["", "The museum opens at nine.", "é [SEP] \u{0} 東 \u{fe0f}x", &"ab ".repeat(99)];
     let embedded = embedder.and_then(|embedder| embedder.embed(&texts));
     for (embedding, text) in embedded.iter().flatten().zip(texts) {
@@ -35,7 +35,7 @@ fn run_files(config: &[u8], tokenizer: &[u8], weights: Vec<u8>) -> Result<(), Mo
             assert!(text.get(span.clone()).is_some(), "{span:?} of {text:?}");
         }
     }
-    let cross = CrossEncoder::load(ModelFiles { config, tokenizer, weights }, None, limits)?;
+    let cross = CrossEncoder::load(files, None, limits)?;
     for text in texts {
         for classes in cross.classify(&[(text, "is at ten"), ("", text)]).into_iter().flatten() {
             assert!((classes.iter().sum::<f32>() - 1.0).abs() < 1e-5);

@@ -29,7 +29,7 @@ static MODEL: LazyLock<Embedder> = LazyLock::new(|| {
     };
     let (config, tokenizer) = (read("config.json"), read("tokenizer.json"));
     let weights = read("model.safetensors");
-    let files = ModelFiles { config: &config, tokenizer: &tokenizer, weights };
+    let files = ModelFiles { config: &config, tokenizer: &tokenizer, weights: &weights };
     Embedder::load(files, ModelLimits::default()).unwrap()
 });
 

@@ -78,7 +78,8 @@ impl Tiny {
     pub(crate) fn with<T>(&self, weights: Vec<u8>, load: impl FnOnce(ModelFiles<'_>) -> T) -> T {
         let config = self.config.to_string();
         let tokenizer = self.tokenizer.to_string();
-        load(ModelFiles { config: config.as_bytes(), tokenizer: tokenizer.as_bytes(), weights })
+        let (config, tokenizer) = (config.as_bytes(), tokenizer.as_bytes());
+        load(ModelFiles { config, tokenizer, weights: &weights })
     }
 }
 

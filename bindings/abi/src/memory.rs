@@ -1,6 +1,10 @@
 //! Pointers from outside: looked at before they are followed, here and nowhere
 //! else.
 #![allow(unsafe_code, reason = "pointers of callers are followed here")]
+#![allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "what a pointer must be is the contract of every call of a C ABI"
+)]
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::HashMap;
@@ -25,14 +29,16 @@ pub struct tg_bytes {
 }
 
 impl tg_bytes {
-    pub(crate) fn of(bytes: &[u8]) -> tg_bytes {
+    /// Of bytes that stay where they are until the next call on their object.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> tg_bytes {
         let data = if bytes.is_empty() { std::ptr::null() } else { bytes.as_ptr() };
         tg_bytes { data, len: bytes.len() }
     }
 }
 
 /// A caller's bytes, which must stay as they are while the call lasts.
-pub(crate) fn bytes<'a>(data: *const u8, len: usize) -> Result<&'a [u8], Failure> {
+pub fn bytes<'a>(data: *const u8, len: usize) -> Result<&'a [u8], Failure> {
     if len == 0 {
         return Ok(&[]);
     }
@@ -47,7 +53,7 @@ pub(crate) fn bytes<'a>(data: *const u8, len: usize) -> Result<&'a [u8], Failure
 }
 
 /// A caller's text.
-pub(crate) fn text<'a>(data: *const u8, len: usize) -> Result<&'a str, Failure> {
+pub fn text<'a>(data: *const u8, len: usize) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes(data, len)?).map_err(|error| {
         let at = error.valid_up_to();
         Failure::new(TG_BAD_TEXT, format_args!("the text is not UTF-8 at byte {at}"))
@@ -56,7 +62,7 @@ pub(crate) fn text<'a>(data: *const u8, len: usize) -> Result<&'a str, Failure> 
 }
 
 /// A list of the caller's.
-pub(crate) fn list<'a, T: Copy>(data: *const T, len: usize) -> Result<&'a [T], Failure> {
+pub fn list<'a, T: Copy>(data: *const T, len: usize) -> Result<&'a [T], Failure> {
     if len == 0 {
         return Ok(&[]);
     }
@@ -71,12 +77,12 @@ pub(crate) fn list<'a, T: Copy>(data: *const T, len: usize) -> Result<&'a [T], F
 
 /// Whether a place of the caller's can be written to: asked first where what is to be
 /// written is taken from somewhere.
-pub(crate) fn writable<T>(to: *mut T) -> Result<(), Failure> {
+pub fn writable<T>(to: *mut T) -> Result<(), Failure> {
     check(to as usize, size_of::<T>(), align_of::<T>())
 }
 
 /// Writes to a place of the caller's.
-pub(crate) fn write<T>(to: *mut T, value: T) -> Result<(), Failure> {
+pub fn write<T>(to: *mut T, value: T) -> Result<(), Failure> {
     writable(to)?;
     // SAFETY: not null, aligned and within the memory; that it may be written to is
     // the contract of the call

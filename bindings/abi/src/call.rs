@@ -3,15 +3,12 @@
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError, TryLockError};
 
 use tidegate_kernel_capi::Handles;
 
 use crate::failure::tg_status::{self, *};
 use crate::failure::{Failure, note};
-use crate::object::Object;
-
-static OBJECTS: Mutex<Handles<Arc<Mutex<Object>>>> = Mutex::new(Handles::new());
 
 /// A call is at work. In WebAssembly, where a panic is a trap, one that died left
 /// this behind.
@@ -21,7 +18,7 @@ static AT_WORK: AtomicBool = AtomicBool::new(false);
 static LAST_WORDS: OnceLock<Cow<'static, str>> = OnceLock::new();
 
 /// Makes a call: its number, or that of its failure.
-pub(crate) fn call(work: impl FnOnce() -> Result<u32, Failure>) -> u32 {
+pub fn call(work: impl FnOnce() -> Result<u32, Failure>) -> u32 {
     match guarded(work) {
         Some(done) => done.unwrap_or_else(|failure| note(failure) as u32),
         None => TG_BROKEN as u32,
@@ -29,7 +26,7 @@ pub(crate) fn call(work: impl FnOnce() -> Result<u32, Failure>) -> u32 {
 }
 
 /// Makes a call that gives a handle: 0 if it fails.
-pub(crate) fn call_for_handle(work: impl FnOnce() -> Result<u32, Failure>) -> u32 {
+pub fn call_for_handle(work: impl FnOnce() -> Result<u32, Failure>) -> u32 {
     match guarded(work) {
         Some(done) => done.unwrap_or_else(|failure| {
             note(failure);
@@ -79,42 +76,61 @@ fn remember_last_words() {
     }
 }
 
-/// Keeps an object and gives its handle.
-pub(crate) fn keep(object: Object) -> Result<u32, Failure> {
-    let mut objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
-    objects
-        .insert(Arc::new(Mutex::new(object)))
-        .map_err(|_| Failure::new(TG_NO_ROOM, "there are too many policies, facts and gates"))
-}
+/// Objects by their handles.
+#[derive(Debug, Default)]
+pub struct Objects<T>(Mutex<Handles<Arc<Mutex<T>>>>);
 
-/// Works on the object of a handle.
-pub(crate) fn with<R>(
-    handle: u32,
-    work: impl FnOnce(&mut Object) -> Result<R, Failure>,
-) -> Result<R, Failure> {
-    let object = {
-        let mut objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
-        objects.get_mut(handle).cloned()
-    };
-    let object = object.ok_or_else(|| stale(handle))?;
-    match object.try_lock() {
-        Ok(mut object) => work(&mut object),
-        Err(TryLockError::WouldBlock) => {
-            Err(Failure::new(TG_BUSY, "another call is at work on this object"))
-        }
-        Err(TryLockError::Poisoned(_)) => {
-            Err(Failure::new(TG_BROKEN, "an earlier call on this object died half-way"))
+impl<T> Objects<T> {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Objects<T> {
+        Objects(Mutex::new(Handles::new()))
+    }
+
+    fn handles(&self) -> MutexGuard<'_, Handles<Arc<Mutex<T>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps an object and gives its handle.
+    ///
+    /// # Errors
+    /// `TG_NO_ROOM`.
+    pub fn keep(&self, object: T) -> Result<u32, Failure> {
+        self.handles()
+            .insert(Arc::new(Mutex::new(object)))
+            .map_err(|_| Failure::new(TG_NO_ROOM, "there are too many objects"))
+    }
+
+    /// Works on the object of a handle.
+    ///
+    /// # Errors
+    /// `TG_BAD_HANDLE`, `TG_BUSY`, `TG_BROKEN`, and what the work fails with.
+    pub fn with<R>(
+        &self,
+        handle: u32,
+        work: impl FnOnce(&mut T) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        let object = self.handles().get_mut(handle).cloned();
+        let object = object.ok_or_else(|| stale(handle))?;
+        match object.try_lock() {
+            Ok(mut object) => work(&mut object),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::new(TG_BUSY, "another call is at work on this object"))
+            }
+            Err(TryLockError::Poisoned(_)) => {
+                Err(Failure::new(TG_BROKEN, "an earlier call on this object died half-way"))
+            }
         }
     }
-}
 
-/// Lets the object of a handle go.
-pub(crate) fn drop_object(handle: u32) -> Result<u32, Failure> {
-    let removed = {
-        let mut objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
-        objects.remove(handle)
-    };
-    removed.map(|_| tg_status::TG_OK as u32).ok_or_else(|| stale(handle))
+    /// Lets the object of a handle go.
+    ///
+    /// # Errors
+    /// `TG_BAD_HANDLE`.
+    pub fn let_go(&self, handle: u32) -> Result<u32, Failure> {
+        let removed = self.handles().remove(handle);
+        removed.map(|_| tg_status::TG_OK as u32).ok_or_else(|| stale(handle))
+    }
 }
 
 fn stale(handle: u32) -> Failure {

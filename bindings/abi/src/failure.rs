@@ -50,6 +50,8 @@ pub enum tg_status {
     TG_NO_MEMORY = 17,
     /// An earlier call died half-way: nothing here works any more.
     TG_BROKEN = 18,
+    /// The model's files cannot be used, or it has no answer.
+    TG_BAD_MODEL = 19,
 }
 
 impl tg_status {
@@ -74,29 +76,33 @@ impl tg_status {
             tg_status::TG_NO_ROOM => "no_room",
             tg_status::TG_NO_MEMORY => "no_memory",
             tg_status::TG_BROKEN => "broken",
+            tg_status::TG_BAD_MODEL => "bad_model",
         }
     }
 }
 
 /// Why a call failed: for programs, and for people as JSON.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     status: tg_status,
     message: Cow<'static, str>,
     more: Map<String, Value>,
 }
 
 impl Failure {
-    pub(crate) fn new(status: tg_status, message: impl fmt::Display) -> Failure {
+    /// With a message for people.
+    pub fn new(status: tg_status, message: impl fmt::Display) -> Failure {
         Failure { status, message: message.to_string().into(), more: Map::new() }
     }
 
     /// There is not so much memory: neither this nor noting it takes any.
-    pub(crate) fn no_memory() -> Failure {
+    pub fn no_memory() -> Failure {
         Failure { status: TG_NO_MEMORY, message: Cow::Borrowed(""), more: Map::new() }
     }
 
-    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Failure {
+    /// Says more, such as the `line`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Failure {
         self.more.insert(name.to_string(), value.into());
         self
     }
