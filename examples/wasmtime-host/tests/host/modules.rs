@@ -6,8 +6,12 @@ use std::sync::OnceLock;
 
 use wasmtime::{Engine, Module};
 
-/// Builds a module as `js/build.mjs` does, without what makes it smaller.
-fn build(package: &str, args: &[&str]) -> PathBuf {
+/// A module: that of the package from the folder `TIDEGATE_MODULES`, if it is set; else built
+/// as `js/build.mjs` does, without what makes it smaller.
+fn build(name: &str, package: &str, args: &[&str]) -> PathBuf {
+    if let Some(folder) = std::env::var_os("TIDEGATE_MODULES") {
+        return Path::new(&folder).join(name);
+    }
     let target = "wasm32-unknown-unknown";
     // beside what cargo built for this test
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
@@ -27,13 +31,13 @@ fn build(package: &str, args: &[&str]) -> PathBuf {
 /// `tidegate.wasm`.
 pub(crate) fn gate_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| build("tidegate-capi", &[]))
+    PATH.get_or_init(|| build("tidegate.wasm", "tidegate-capi", &[]))
 }
 
 /// `tidegate-kernel.wasm`.
 pub(crate) fn kernel_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| build("tidegate-kernel-capi", &["--features", "module"]))
+    PATH.get_or_init(|| build("tidegate-kernel.wasm", "tidegate-kernel-capi", &["--features", "module"]))
 }
 
 pub(crate) fn engine() -> &'static Engine {
