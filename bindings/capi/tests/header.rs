@@ -1,14 +1,7 @@
 //! `include/tidegate.h` says what the sources say, and C and C++ take it.
 //!
 //! `UPDATE_EXPECT=1` rewrites it; read the diff.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

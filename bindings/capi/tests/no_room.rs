@@ -1,13 +1,6 @@
 //! Handles run out: the call that asks for one more fails, and all others go on.
 //! A test of its own: the room is that of the whole process.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use tidegate_capi::kernel::{HANDLES_MAX, tg_kernel_free, tg_kernel_new, tg_kernel_push};
 use tidegate_capi::{tg_bytes, tg_drop, tg_error, tg_facts_len, tg_facts_new, tg_status};

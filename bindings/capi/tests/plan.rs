@@ -71,7 +71,8 @@ fn targets_are_built_and_run_in_ci() {
     let package: serde_json::Value = serde_json::from_str(&read("js/package.json")).unwrap();
     let toolchain = read("rust-toolchain.toml");
     let ids: BTreeSet<&str> = plan.targets.iter().map(|target| target.id.as_str()).collect();
-    let expected = ["browser-worker", "node-edge", "service-worker", "wasmtime-host", "worker-runtime"];
+    let expected =
+        ["browser-worker", "node-edge", "service-worker", "wasmtime-host", "worker-runtime"];
     assert_eq!(ids.into_iter().collect::<Vec<_>>(), expected);
     for target in &plan.targets {
         let Target { id, runtime, build_target, priority, artefacts, test, ci: step } = target;

@@ -1,7 +1,9 @@
 //! A module whose memory is at its end: what can be refused is refused, and what dies
 //! says so for good.
 
-use tidegate_wasmtime_host::{Failure, Kernel, RuleConfig, TG_ALL_CHOICES, TG_BROKEN, Tidegate};
+use tidegate_wasmtime_host::{
+    Failure, Kernel, RuleConfig, TG_ALL_CHOICES, TG_BROKEN, TG_RECORD, Tidegate,
+};
 
 use crate::modules::{engine, gate_module, kernel_module};
 
@@ -41,6 +43,29 @@ fn memory_that_there_is_not_is_refused() {
     // all goes on
     tidegate.push(gate, 0, 0, "on").unwrap();
     assert_eq!(tidegate.releases(gate).unwrap()[0].text, "on");
+}
+
+/// What is let go is used again: an instance serves answers without end.
+#[test]
+fn memory_does_not_grow() {
+    let mut tidegate = tidegate();
+    let policy = "version = 1\n[[halt]]\nname = \"a\"\nscore = { from = \"facts\", hold = true }\n";
+    let mut after = Vec::new();
+    for round in 1..=3000 {
+        let policy = tidegate.policy(policy, 0).unwrap();
+        let facts = tidegate.facts("ferry", "The last ferry sails at 21:30.").unwrap();
+        let gate = tidegate.made("tg_gate_new", (policy, facts, TG_RECORD)).unwrap();
+        tidegate.push(gate, 0, 0, "The last ferry sails at 23:30. More.").unwrap();
+        let trace = tidegate.text("tg_gate_trace", gate).unwrap();
+        assert!(tidegate.replay(&trace).unwrap().contains("contradicted"));
+        for handle in [policy, facts, gate] {
+            tidegate.done("tg_drop", handle).unwrap();
+        }
+        if round % 1000 == 0 {
+            after.push(tidegate.memory_size());
+        }
+    }
+    assert!(after.iter().all(|size| *size == after[0]), "{after:?}");
 }
 
 /// Uses the memory up, down to pieces of so many bytes.

@@ -37,7 +37,9 @@ pub(crate) fn gate_path() -> &'static Path {
 /// `tidegate-kernel.wasm`.
 pub(crate) fn kernel_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| build("tidegate-kernel.wasm", "tidegate-kernel-capi", &["--features", "module"]))
+    PATH.get_or_init(|| {
+        build("tidegate-kernel.wasm", "tidegate-kernel-capi", &["--features", "module"])
+    })
 }
 
 pub(crate) fn engine() -> &'static Engine {
