@@ -1,6 +1,11 @@
 //! Pointers from outside: looked at before they are followed, here and nowhere
 //! else.
 #![allow(unsafe_code, reason = "pointers of callers are followed here")]
+#![allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "only calls of a C ABI hand pointers on, and that they are the caller's to lend is \
+              their contract"
+)]
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::BTreeMap;
@@ -33,6 +38,9 @@ impl tg_bytes {
 }
 
 /// A caller's bytes, which must stay as they are while the call lasts.
+///
+/// # Errors
+/// `TG_BAD_LENGTH`, `TG_BAD_POINTER`.
 pub fn bytes<'a>(data: *const u8, len: usize) -> Result<&'a [u8], Failure> {
     if len == 0 {
         return Ok(&[]);
@@ -48,6 +56,9 @@ pub fn bytes<'a>(data: *const u8, len: usize) -> Result<&'a [u8], Failure> {
 }
 
 /// A caller's text.
+///
+/// # Errors
+/// Those of [`bytes`], and `TG_BAD_TEXT` with the `offset`.
 pub fn text<'a>(data: *const u8, len: usize) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes(data, len)?).map_err(|error| {
         let at = error.valid_up_to();
@@ -57,6 +68,9 @@ pub fn text<'a>(data: *const u8, len: usize) -> Result<&'a str, Failure> {
 }
 
 /// A list of the caller's.
+///
+/// # Errors
+/// Those of [`bytes`].
 pub fn list<'a, T: Copy>(data: *const T, len: usize) -> Result<&'a [T], Failure> {
     if len == 0 {
         return Ok(&[]);
@@ -70,7 +84,10 @@ pub fn list<'a, T: Copy>(data: *const T, len: usize) -> Result<&'a [T], Failure>
     Ok(unsafe { std::slice::from_raw_parts(data, len) })
 }
 
-/// A place of the caller's to write to.
+/// Writes to a place of the caller's.
+///
+/// # Errors
+/// `TG_BAD_POINTER`.
 pub fn write<T>(to: *mut T, value: T) -> Result<(), Failure> {
     check(to as usize, size_of::<T>(), align_of::<T>())?;
     // SAFETY: not null, aligned and within the memory; that it may be written to is
