@@ -5,6 +5,7 @@
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -30,12 +31,22 @@ const MODULES = {
   },
 };
 
+/** Where things are on this machine is nobody's business, and would make every machine's build another one. */
+function remapped() {
+  const sysroot = execFileSync("rustc", ["--print", "sysroot"], { cwd: root, encoding: "utf8" }).trim();
+  const homes = [
+    [process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "/cargo"],
+    [join(sysroot, "lib/rustlib/src/rust"), "/rust"],
+    [root, "/tidegate"],
+  ];
+  return homes.map(([from, to]) => `--remap-path-prefix=${from}=${to}`);
+}
+
 function buildModule(name) {
   const { crate, args, level, features = [], rustflags = [] } = MODULES[name];
   const target = "wasm32-unknown-unknown";
   // for all crates that are built in: flags behind `cargo rustc --` would be for the last one
-  const env = rustflags.length === 0 ? process.env
-    : { ...process.env, CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: rustflags.join(" ") };
+  const env = { ...process.env, CARGO_ENCODED_RUSTFLAGS: [...remapped(), ...rustflags].join("\x1f") };
   run("cargo", ["rustc", "--quiet", "-p", crate, "--lib", "--crate-type", "cdylib", "--profile", "wasm", "--target", target, ...args], { env });
   const metadata = execFileSync("cargo", ["metadata", "--no-deps", "--format-version", "1"], { cwd: root, maxBuffer: 1 << 28 });
   const built = join(JSON.parse(metadata).target_directory, target, "wasm", `${crate.replaceAll("-", "_")}.wasm`);

@@ -103,8 +103,9 @@ export class Abi<E extends AbiExports> {
 
   /** The memory as bytes. */
   bytes(): Uint8Array {
-    // a memory that grew has another buffer
-    if (this.#bytes.buffer !== this.calls.memory.buffer) {
+    // when the memory grows its old buffer is taken away, and views of it have no length; to ask the
+    // memory for its buffer each time would take longer
+    if (this.#bytes.length === 0) {
       this.#bytes = new Uint8Array(this.calls.memory.buffer);
       this.#view = new DataView(this.calls.memory.buffer);
     }
@@ -114,6 +115,12 @@ export class Abi<E extends AbiExports> {
   view(): DataView {
     this.bytes();
     return this.#view;
+  }
+
+  /** A whole number of eight bytes; exact below 2^53, which no count of bytes reaches. */
+  u64(at: number): number {
+    const view = this.view();
+    return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
   }
 
   /** Makes a call; a trap is an error, and every later call fails with it. */
@@ -244,16 +251,19 @@ export class Abi<E extends AbiExports> {
     return written;
   }
 
-  /** Writes bytes for a call, one part behind the other: how many they are. */
-  writeBytes(...parts: readonly Uint8Array[]): number {
-    const len = parts.reduce((all, part) => all + part.length, 0);
-    this.#reserve(len);
-    let at = this.input;
-    for (const part of parts) {
-      this.bytes().set(part, at);
-      at += part.length;
-    }
+  /** Writes bytes for a call: how many they are. */
+  writeBytes(bytes: Uint8Array): number {
+    const len = bytes.length;
+    if (len > this.#room) this.#reserve(len);
+    this.bytes().set(bytes, this.input);
     return len;
+  }
+
+  /** Writes two runs of bytes for a call, one behind the other. */
+  writeBoth(first: Uint8Array, second: Uint8Array): void {
+    this.#reserve(first.length + second.length);
+    this.bytes().set(first, this.input);
+    this.bytes().set(second, this.input + first.length);
   }
 
   /** A text in UTF-8. */

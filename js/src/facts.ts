@@ -53,7 +53,7 @@ export class Facts {
     const bytes = typeof facts === "string" ? it.encode(facts, "facts") : facts;
     if (!(bytes instanceof Uint8Array)) throw expected("facts", "a string or a Uint8Array", facts);
     const source = it.encode(options.source ?? "facts", "source");
-    it.writeBytes(source, bytes);
+    it.writeBoth(source, bytes);
     const [name, at] = [it.input, it.input + source.length];
     it.status(() => it.calls.tg_facts_add(this.#handle, name, source.length, at, bytes.length, format));
     it.shrink();

@@ -272,7 +272,7 @@ export class Gate {
       list.setFloat64(at * TOKEN_BYTES + 16, NaN, true);
     });
     // the list first: it must be aligned
-    it.writeBytes(new Uint8Array(list.buffer), bytes);
+    it.writeBoth(new Uint8Array(list.buffer), bytes);
     const at = it.input + list.byteLength;
     return this.#did(
       it.status(() =>
@@ -331,7 +331,7 @@ export class Gate {
   fault(code: string, detail: string): Step {
     const it = this.#engine;
     const [name, more] = [it.encode(code, "code"), it.encode(detail, "detail")];
-    it.writeBytes(name, more);
+    it.writeBoth(name, more);
     const [at, then] = [it.input, it.input + name.length];
     return this.#did(
       it.status(() => it.calls.tg_gate_fault(this.#handle, at, name.length, then, more.length)),
@@ -345,7 +345,7 @@ export class Gate {
     while (it.status(() => it.calls.tg_gate_request(this.#handle, it.out)) === 0) {
       const view = it.view();
       const u32 = (offset: number) => view.getUint32(it.out + offset, true);
-      const u64 = (offset: number) => Number(view.getBigUint64(it.out + offset, true));
+      const u64 = (offset: number) => it.u64(it.out + offset);
       requests.push({
         id: u32(40),
         choice: u32(44),
@@ -449,8 +449,8 @@ export class Gate {
           choice: view.getUint32(at + 24, true),
           channel: channelOf(view.getUint32(at + 28, true)),
           text: it.decode(view.getUint32(at, true), view.getUint32(at + 4, true), came, len),
-          start: Number(view.getBigUint64(at + 8, true)),
-          end: Number(view.getBigUint64(at + 16, true)),
+          start: it.u64(at + 8),
+          end: it.u64(at + 16),
           masked: view.getUint32(at + 32, true) === 1,
         };
         if (release.choice === 0 && release.channel === "content") text += release.text;

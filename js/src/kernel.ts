@@ -306,7 +306,7 @@ function read(config: string | KernelConfig): Fields {
       }
       fields.trend = value as Fields["trend"];
     } else if (Object.hasOwn(DEFAULTS, name)) {
-      if (typeof value !== "number") throw bad(`\`${name}\` is \`${String(value)}\`: expected a number`);
+      if (typeof value !== "number") throw bad(`\`${name}\` must be a number, found ${found(value)}`);
       const isCount = name === "window_size" || name === "trend_window";
       if (isCount && !(Number.isInteger(value) && value >= 0 && value < 2 ** 32)) {
         throw bad(`\`${name}\` is \`${value}\`: expected a whole number up to 4096`);
@@ -319,6 +319,14 @@ function read(config: string | KernelConfig): Fields {
   return fields;
 }
 
+/** What is there in place of a number, as policies say it. */
+function found(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value === "string") return `the string \`${JSON.stringify(value)}\``;
+  if (typeof value === "boolean") return `\`${value}\``;
+  return Array.isArray(value) ? "an array" : "a table";
+}
+
 function bad(message: string, near?: string): TidegateError {
   const help = near === undefined ? undefined : `did you mean \`${near}\`?`;
   return new TidegateError("bad_config", message, { help });
@@ -328,7 +336,8 @@ function bad(message: string, near?: string): TidegateError {
 function refused(why: string, fields: Fields): TidegateError {
   const [, name, range] = /^`(\w+)` is out of range: (.*)$/.exec(why) ?? [];
   if (name === undefined) return new TidegateError("no_room", why);
-  return bad(`\`${name}\` is \`${fields[name as keyof Fields]}\`: ${range}`);
+  const a = name.endsWith("_window") || name.endsWith("_size") ? "a whole number" : "a number";
+  return bad(`\`${name}\` is \`${fields[name as keyof Fields]}\`: ${range?.replace("expected", `expected ${a}`)}`);
 }
 
 /** A number that is no score, as all builds write it: without an exponent from 1e-9 to 1e9. */

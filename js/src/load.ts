@@ -21,7 +21,8 @@ export async function compile(input: ModuleInput): Promise<WebAssembly.Module> {
       return await WebAssembly.compile(source);
     }
     if (typeof source === "string" || source instanceof URL) {
-      const url = new URL(source, import.meta.url);
+      // as in `fetch`: what is relative is so to the page
+      const url = new URL(source, globalThis.location?.href);
       return await (url.protocol === "file:" ? fromFile(url) : fromResponse(await fetch(url)));
     }
     if (typeof Response !== "undefined" && source instanceof Response) {
@@ -36,7 +37,7 @@ export async function compile(input: ModuleInput): Promise<WebAssembly.Module> {
 
 async function fromFile(url: URL): Promise<WebAssembly.Module> {
   // the name is hidden from bundlers for browsers, which have no files
-  const files = (await import(/* @vite-ignore */ /* webpackIgnore: true */ `node:fs/${"promises"}`)) as {
+  const files = (await import(/* @vite-ignore */ /* webpackIgnore: true */ ["node:fs", "promises"].join("/"))) as {
     readFile(url: URL): Promise<Uint8Array<ArrayBuffer>>;
   };
   return WebAssembly.compile(await files.readFile(url));

@@ -60,19 +60,25 @@ export async function node() {
   return { host: "Node", version: process.versions.node, ...result };
 }
 
+/** Runs a file of `test/host/` in Deno, which may read files and no more; what it prints last, read as JSON. */
+export const inDeno = (file) => printed("deno",
+  ["run", "--no-remote", "--no-lock", "--node-modules-dir=manual", "--allow-read", `test/host/${file}`]);
+
+/** The same in Bun. */
+export const inBun = (file) => printed("bun", ["--no-install", `test/host/${file}`]);
+
+const printed = async (name, args) => JSON.parse((await output(command(name), args)).trim().split("\n").at(-1));
+
 /** @returns {Promise<Row>} */
 export async function deno() {
-  const file = command("deno");
-  const version = /deno ([\d.]+)/.exec(await output(file, ["--version"]))[1];
-  const args = ["run", "--no-remote", "--no-lock", "--node-modules-dir=manual", "--allow-read", "test/host/command.js"];
-  return { host: "Deno", version, ...JSON.parse(await output(file, args)) };
+  const version = /deno ([\d.]+)/.exec(await output(command("deno"), ["--version"]))[1];
+  return { host: "Deno", version, ...(await inDeno("command.js")) };
 }
 
 /** @returns {Promise<Row>} */
 export async function bun() {
-  const file = command("bun");
-  const version = (await output(file, ["--version"])).trim();
-  return { host: "Bun", version, ...JSON.parse(await output(file, ["--no-install", "test/host/command.js"])) };
+  const version = (await output(command("bun"), ["--version"])).trim();
+  return { host: "Bun", version, ...(await inBun("command.js")) };
 }
 
 /** @returns {Promise<Row>} */

@@ -64,15 +64,23 @@ const read = async () => {
 
 test("traces and facts outlive the page and the browser", { timeout: 60_000 }, async (t) => {
   const profile = await mkdtemp(join(tmpdir(), "tidegate-profile-"));
-  t.after(() => rm(profile, { recursive: true, force: true, maxRetries: 5 }));
+  const browsers = [];
+  t.after(async () => {
+    for (const browser of browsers) await browser.close();
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  });
+  const open = async () => {
+    const browser = await openBrowser({ profile });
+    browsers.push(browser);
+    return browser;
+  };
   const check = ({ halts, ...rest }, { halted, size }) => {
     assert.deepEqual(halts, [halted]);
     assert.deepEqual(rest, { traces: ["answer"], facts: ["bridge"], size, open: false });
   };
   let written;
   {
-    const browser = await openBrowser({ profile });
-    t.after(() => browser.close());
+    const browser = await open();
     const { page, reload } = await openPage(browser);
     written = await page.evaluate(write);
     assert.equal(written.halted.check, "facts");
@@ -80,8 +88,7 @@ test("traces and facts outlive the page and the browser", { timeout: 60_000 }, a
     check(await page.evaluate(read), written);
     await browser.close();
   }
-  const browser = await openBrowser({ profile });
-  t.after(() => browser.close());
+  const browser = await open();
   check(await (await openPage(browser)).page.evaluate(read), written);
 });
 

@@ -5,8 +5,8 @@ const SECRETS = { version: 1, text: [{ name: "names", regex: "se[a-z]{2,8}t", ac
 const FACTS = { version: 1, halt: [{ name: "facts", score: { from: "facts" } }] };
 
 /**
- * @param host `connectGate`; `tidegate` (loaded); `start(file)`, which makes a Worker of a file beside
- *   `host/` and terminates it in the end; `stop(worker)`
+ * @param host `connectGate`; `tidegate` (loaded); `start(file, name?)`, which makes a Worker of a file beside
+ *   `host/`; `stop(worker)`
  * @returns {Promise<{ name: string, problem: string | null }[]>}
  */
 export async function workerChecks(host) {
@@ -24,6 +24,7 @@ export async function workerChecks(host) {
 
 const ENTRY = "../dist/worker-entry.js";
 const SCORING = "host/scoring-worker.js";
+const BAD = "host/bad-worker.js";
 
 const checks = {
   async "what leaves, halts and is recorded is what a gate here says"({ connectGate, tidegate, start }) {
@@ -198,7 +199,7 @@ const checks = {
   },
 
   async "a Worker that throws is worker_failed, for all calls"({ connectGate, start }) {
-    const worker = start("host/bad-worker.js?kind=throws");
+    const worker = start(BAD, "throws");
     await Promise.all([
       fails("worker_failed", connectGate(worker, SECRETS)),
       fails("worker_failed", connectGate(worker, SECRETS)),
@@ -207,7 +208,7 @@ const checks = {
 
   async "messages that are no answers are bad_answer, for all calls"({ connectGate, start }) {
     for (const kind of ["babbles", "mistakes"]) {
-      const worker = start(`host/bad-worker.js?kind=${kind}`);
+      const worker = start(BAD, kind);
       await Promise.all([
         fails("bad_answer", connectGate(worker, SECRETS)),
         fails("bad_answer", connectGate(worker, SECRETS)),
@@ -217,7 +218,7 @@ const checks = {
 
   async "a Worker that hangs, or serves no gates, is worker_silent"({ connectGate, start }) {
     for (const kind of ["hangs", "silent"]) {
-      const worker = start(`host/bad-worker.js?kind=${kind}`);
+      const worker = start(BAD, kind);
       await fails("worker_silent", connectGate(worker, SECRETS, { silence_ms_max: 400 }));
     }
   },

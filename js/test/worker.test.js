@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads";
 import * as tidegate from "tidegate";
 import { connectGate, serveGates } from "tidegate/worker";
 import { openBrowser } from "./browser.js";
+import { inBun, inDeno } from "./hosts.js";
 import { serve } from "./server.js";
 import { workerChecks } from "./worker-checks.js";
 
@@ -16,9 +17,8 @@ function assertChecks(outcomes) {
 test("gates in Node's worker_threads", { timeout: 120_000 }, async () => {
   await tidegate.init();
   const workers = [];
-  const start = (file) => {
-    const url = new URL(file, import.meta.url);
-    const worker = new Worker(url, { workerData: url.search });
+  const start = (file, name) => {
+    const worker = new Worker(new URL(file, import.meta.url), { workerData: name });
     worker.on("error", () => undefined);
     workers.push(worker);
     return worker;
@@ -29,6 +29,10 @@ test("gates in Node's worker_threads", { timeout: 120_000 }, async () => {
   await Promise.all(workers.map((worker) => worker.terminate()));
   assertChecks(outcomes);
 });
+
+for (const [name, run] of [["Deno", inDeno], ["Bun", inBun]]) {
+  test(`gates in a Worker of ${name}`, { timeout: 120_000 }, async () => assertChecks(await run("worker-command.js")));
+}
 
 test("gates in a dedicated Worker of Chromium", { timeout: 120_000 }, async (t) => {
   const server = await serve();
@@ -43,8 +47,8 @@ test("gates in a dedicated Worker of Chromium", { timeout: 120_000 }, async (t) 
     ]);
     await tidegate.init();
     const workers = [];
-    const start = (file) => {
-      const worker = new Worker(new URL(`/test/${file}`, location.href), { type: "module" });
+    const start = (file, name) => {
+      const worker = new Worker(new URL(`/test/${file}`, location.href), { type: "module", name });
       workers.push(worker);
       return worker;
     };

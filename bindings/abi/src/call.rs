@@ -1,8 +1,9 @@
 //! What every call from outside has around it.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError, TryLockError};
 
 use tidegate_kernel_capi::Handles;
 
@@ -13,44 +14,53 @@ use crate::failure::{Failure, note};
 /// this behind.
 static AT_WORK: AtomicBool = AtomicBool::new(false);
 
-/// Why a call died.
-static LAST_WORDS: Mutex<String> = Mutex::new(String::new());
+/// Why a call died, as `tg_error` says it. Made while there was memory for it.
+static LAST_WORDS: OnceLock<Cow<'static, str>> = OnceLock::new();
 
 /// Makes a call: its number, or that of its failure.
 pub fn call(work: impl FnOnce() -> Result<u32, Failure>) -> u32 {
-    guarded(work).unwrap_or_else(|failure| note(failure) as u32)
+    match guarded(work) {
+        Some(done) => done.unwrap_or_else(|failure| note(failure) as u32),
+        None => TG_BROKEN as u32,
+    }
 }
 
 /// Makes a call that gives a handle: 0 if it fails.
 pub fn call_for_handle(work: impl FnOnce() -> Result<u32, Failure>) -> u32 {
-    guarded(work).unwrap_or_else(|failure| {
-        note(failure);
-        0
-    })
+    match guarded(work) {
+        Some(done) => done.unwrap_or_else(|failure| {
+            note(failure);
+            0
+        }),
+        None => 0,
+    }
 }
 
-fn guarded<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+/// Makes a call, unless an earlier one died: then nothing here is to be trusted, not
+/// even that there is memory to say so.
+fn guarded<R>(work: impl FnOnce() -> Result<R, Failure>) -> Option<Result<R, Failure>> {
     remember_last_words();
     // elsewhere a panic is caught, and many threads may be at work
     let alone = cfg!(target_arch = "wasm32");
     if alone && AT_WORK.swap(true, Ordering::Relaxed) {
-        return Err(broken());
+        return None;
     }
-    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(broken()));
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Failure::new(TG_BROKEN, "this call died half-way, which is a defect of the library"))
+    });
     AT_WORK.store(false, Ordering::Relaxed);
-    result
+    Some(result)
 }
 
-fn broken() -> Failure {
-    let words = LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner);
-    let why = if words.is_empty() { "it ran out of memory or stack" } else { words.as_str() };
-    Failure::new(TG_BROKEN, format_args!("an earlier call died half-way: {why}"))
+/// Whether an earlier call died, and why: what `tg_error` gives then.
+pub(crate) fn last_words() -> Option<&'static str> {
+    let is_dead = cfg!(target_arch = "wasm32") && AT_WORK.load(Ordering::Relaxed);
+    is_dead.then(|| LAST_WORDS.get().map_or(OUT_OF_MEMORY, |words| words))
 }
 
-/// Whether an earlier call died.
-pub(crate) fn is_broken() -> Option<Failure> {
-    (cfg!(target_arch = "wasm32") && AT_WORK.load(Ordering::Relaxed)).then(broken)
-}
+/// What dies without a word.
+const OUT_OF_MEMORY: &str =
+    r#"{"code":"broken","message":"an earlier call died half-way: it ran out of memory or stack"}"#;
 
 fn remember_last_words() {
     static ONCE: Once = Once::new();
@@ -58,9 +68,9 @@ fn remember_last_words() {
     if cfg!(target_arch = "wasm32") {
         ONCE.call_once(|| {
             std::panic::set_hook(Box::new(|info| {
-                if let Ok(mut words) = LAST_WORDS.try_lock() {
-                    *words = info.to_string();
-                }
+                let why = format_args!("an earlier call died half-way: {info}");
+                // the first panic is the one that counts
+                let _ = LAST_WORDS.set(Failure::new(TG_BROKEN, why).to_json());
             }));
         });
     }

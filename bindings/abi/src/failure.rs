@@ -1,9 +1,12 @@
 //! What a call that fails leaves behind.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 
 use serde_json::{Map, Value};
+
+use tg_status::TG_NO_MEMORY;
 
 /// What became of a call. 0 and 1 are no failures.
 #[repr(u32)]
@@ -82,14 +85,19 @@ impl tg_status {
 #[derive(Debug)]
 pub struct Failure {
     status: tg_status,
-    message: String,
+    message: Cow<'static, str>,
     more: Map<String, Value>,
 }
 
 impl Failure {
     /// With a message for people.
     pub fn new(status: tg_status, message: impl fmt::Display) -> Failure {
-        Failure { status, message: message.to_string(), more: Map::new() }
+        Failure { status, message: message.to_string().into(), more: Map::new() }
+    }
+
+    /// There is not so much memory: neither this nor noting it takes any.
+    pub fn no_memory() -> Failure {
+        Failure { status: TG_NO_MEMORY, message: Cow::Borrowed(""), more: Map::new() }
     }
 
     /// Says more, such as the `line`.
@@ -98,19 +106,27 @@ impl Failure {
         self.more.insert(name.to_string(), value.into());
         self
     }
+
+    /// As `tg_error` gives it.
+    pub(crate) fn to_json(&self) -> Cow<'static, str> {
+        if self.status == TG_NO_MEMORY {
+            return r#"{"code":"no_memory","message":"there is not so much memory"}"#.into();
+        }
+        let mut object = self.more.clone();
+        object.insert("code".to_string(), self.status.name().into());
+        object.insert("message".to_string(), (*self.message).into());
+        Value::Object(object).to_string().into()
+    }
 }
 
 thread_local! {
-    static LAST: RefCell<String> = const { RefCell::new(String::new()) };
+    static LAST: RefCell<Cow<'static, str>> = const { RefCell::new(Cow::Borrowed("")) };
 }
 
 /// Keeps a failure for `tg_error`.
 pub(crate) fn note(failure: Failure) -> tg_status {
-    let Failure { status, message, mut more } = failure;
-    more.insert("code".to_string(), status.name().into());
-    more.insert("message".to_string(), message.into());
-    LAST.with_borrow_mut(|last| *last = Value::Object(more).to_string());
-    status
+    LAST.with_borrow_mut(|last| *last = failure.to_json());
+    failure.status
 }
 
 /// The last failure of this thread, as JSON; empty if there was none.

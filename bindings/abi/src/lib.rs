@@ -44,13 +44,14 @@ pub extern "C" fn tg_dealloc(data: *mut u8) -> u32 {
 }
 
 /// Why the last failed call of this thread failed, as JSON: `code`, `message`, and
-/// where they are known `help`, `line`, `column` and `offset`.
+/// where they are known `help`, `line`, `column` and `offset`. The text stays until the
+/// next call of this thread that fails.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_error(out: *mut tg_bytes) -> u32 {
     // no call like the others: it must work when nothing else does
-    if let Some(broken) = call::is_broken() {
-        failure::note(broken);
-    }
-    let written = failure::with_last(|last| memory::write(out, tg_bytes::of(last.as_bytes())));
+    let written = match call::last_words() {
+        Some(words) => memory::write(out, tg_bytes::of(words.as_bytes())),
+        None => failure::with_last(|last| memory::write(out, tg_bytes::of(last.as_bytes()))),
+    };
     written.map_or(TG_BAD_POINTER as u32, |()| OK)
 }

@@ -3,12 +3,12 @@
 #![allow(unsafe_code, reason = "pointers of callers are followed here")]
 #![allow(
     clippy::not_unsafe_ptr_arg_deref,
-    reason = "only calls of a C ABI hand pointers on, and that they are the caller's to lend is \
-              their contract"
+    reason = "what a pointer must be is the contract of every call of a C ABI"
 )]
 
 use std::alloc::{Layout, alloc, dealloc};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::mem::MaybeUninit;
 use std::sync::{Mutex, PoisonError};
 
@@ -38,9 +38,6 @@ impl tg_bytes {
 }
 
 /// A caller's bytes, which must stay as they are while the call lasts.
-///
-/// # Errors
-/// `TG_BAD_LENGTH`, `TG_BAD_POINTER`.
 pub fn bytes<'a>(data: *const u8, len: usize) -> Result<&'a [u8], Failure> {
     if len == 0 {
         return Ok(&[]);
@@ -56,9 +53,6 @@ pub fn bytes<'a>(data: *const u8, len: usize) -> Result<&'a [u8], Failure> {
 }
 
 /// A caller's text.
-///
-/// # Errors
-/// Those of [`bytes`], and `TG_BAD_TEXT` with the `offset`.
 pub fn text<'a>(data: *const u8, len: usize) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes(data, len)?).map_err(|error| {
         let at = error.valid_up_to();
@@ -68,9 +62,6 @@ pub fn text<'a>(data: *const u8, len: usize) -> Result<&'a str, Failure> {
 }
 
 /// A list of the caller's.
-///
-/// # Errors
-/// Those of [`bytes`].
 pub fn list<'a, T: Copy>(data: *const T, len: usize) -> Result<&'a [T], Failure> {
     if len == 0 {
         return Ok(&[]);
@@ -84,12 +75,15 @@ pub fn list<'a, T: Copy>(data: *const T, len: usize) -> Result<&'a [T], Failure>
     Ok(unsafe { std::slice::from_raw_parts(data, len) })
 }
 
+/// Whether a place of the caller's can be written to: asked first where what is to be
+/// written is taken from somewhere.
+pub fn writable<T>(to: *mut T) -> Result<(), Failure> {
+    check(to as usize, size_of::<T>(), align_of::<T>())
+}
+
 /// Writes to a place of the caller's.
-///
-/// # Errors
-/// `TG_BAD_POINTER`.
 pub fn write<T>(to: *mut T, value: T) -> Result<(), Failure> {
-    check(to as usize, size_of::<T>(), align_of::<T>())?;
+    writable(to)?;
     // SAFETY: not null, aligned and within the memory; that it may be written to is
     // the contract of the call
     unsafe { &mut *to.cast::<MaybeUninit<T>>() }.write(value);
@@ -121,24 +115,27 @@ fn memory_end() -> usize {
     isize::MAX as usize
 }
 
-/// Memory that callers asked for, by its address.
-static LENT: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
+/// Memory that callers asked for, by its address. No address is of a caller's choosing,
+/// so it may be hashed without a key.
+type Lent = HashMap<usize, usize, BuildHasherDefault<DefaultHasher>>;
+static LENT: Mutex<Lent> = Mutex::new(HashMap::with_hasher(BuildHasherDefault::new()));
 
 /// Memory for a caller's bytes.
 pub(crate) fn lend(len: usize) -> Result<*mut u8, Failure> {
-    let message = format_args!("there is no memory for {len} bytes");
-    let none = || Failure::new(TG_NO_MEMORY, message);
     if len == 0 || len > TG_BYTES_MAX {
         let message = format_args!("a length is {len} bytes: from 1 to {TG_BYTES_MAX}");
         return Err(Failure::new(TG_BAD_LENGTH, message));
     }
-    let layout = Layout::from_size_align(len, 16).map_err(|_| none())?;
+    let layout = Layout::from_size_align(len, 16).map_err(|_| Failure::no_memory())?;
+    let mut lent = LENT.lock().unwrap_or_else(PoisonError::into_inner);
+    // to remember it takes memory as well: what can be refused may not die
+    lent.try_reserve(1).map_err(|_| Failure::no_memory())?;
     // SAFETY: the layout has a size
     let data = unsafe { alloc(layout) };
     if data.is_null() {
-        return Err(none());
+        return Err(Failure::no_memory());
     }
-    LENT.lock().unwrap_or_else(PoisonError::into_inner).insert(data as usize, len);
+    lent.insert(data as usize, len);
     Ok(data)
 }
 

@@ -132,12 +132,20 @@ unsafe impl Send for Gate {}
 #[derive(Default)]
 struct Noted {
     text: String,
-    /// Ranges of the text.
-    releases: Vec<(Range<usize>, u32, Channel, Range<u64>, bool)>,
+    releases: Vec<Left>,
     events: Vec<Said>,
     warned: bool,
     /// The records that were not taken, one JSON object a line.
     trace: Vec<u8>,
+}
+
+/// A release, whose text is a range of all that left.
+struct Left {
+    text: Range<usize>,
+    choice: u32,
+    channel: Channel,
+    span: Range<u64>,
+    is_masked: bool,
 }
 
 enum Said {
@@ -157,14 +165,13 @@ impl Noted {
         for release in turn.step.releases() {
             let start = self.text.len();
             self.text.push_str(release.text);
-            let text = start..self.text.len();
-            self.releases.push((
-                text,
-                release.choice,
-                release.channel,
-                release.span,
-                release.is_masked,
-            ));
+            self.releases.push(Left {
+                text: start..self.text.len(),
+                choice: release.choice,
+                channel: release.channel,
+                span: release.span,
+                is_masked: release.is_masked,
+            });
         }
         if let Cause::Claim { request, scored } = turn.cause {
             let (request, scored) = (Box::new(request.clone()), scored.clone());
@@ -338,19 +345,13 @@ impl Gate {
     /// Writes down for the caller what was noted.
     fn show(&mut self) {
         let Noted { text, releases, events, .. } = &self.noted;
-        let release = |(range, choice, channel, span, is_masked): &(
-            Range<usize>,
-            u32,
-            Channel,
-            Range<u64>,
-            bool,
-        )| tg_release {
-            text: tg_bytes::of(text.get(range.clone()).unwrap_or_default().as_bytes()),
-            start: span.start,
-            end: span.end,
-            choice: *choice,
-            channel: number_of(*channel),
-            is_masked: u32::from(*is_masked),
+        let release = |left: &Left| tg_release {
+            text: tg_bytes::of(text.get(left.text.clone()).unwrap_or_default().as_bytes()),
+            start: left.span.start,
+            end: left.span.end,
+            choice: left.choice,
+            channel: number_of(left.channel),
+            is_masked: u32::from(left.is_masked),
             reserved: 0,
         };
         self.releases.clear();

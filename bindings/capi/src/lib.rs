@@ -400,6 +400,7 @@ pub extern "C" fn tg_gate_finish(gate: u32, choice: u32) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_request(gate: u32, out: *mut tg_request) -> u32 {
     call(|| {
+        memory::writable(out)?;
         OBJECTS.with(gate, |object| match object.gate()?.request()? {
             Some(request) => memory::write(out, request).map(|()| OK),
             None => Ok(NONE),
@@ -407,7 +408,7 @@ pub extern "C" fn tg_gate_request(gate: u32, out: *mut tg_request) -> u32 {
     })
 }
 
-/// Answers a claim with a score from 0 to 1.
+/// Answers a claim with a score from 0 to 1. A second answer changes nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_resolve(gate: u32, id: u32, score: f64) -> u32 {
     tg_gate_resolve_found(gate, id, score, 0)
@@ -459,8 +460,8 @@ fn score_error(error: u32, why: String) -> Result<ScoreError, Failure> {
 }
 
 /// Where the step of a gate stands; null if there is no such gate. What is there is
-/// written anew by each call on the gate, and stays at its address as long as the gate
-/// lives.
+/// written anew by each call on the gate that is done, and stays at its address as long
+/// as the gate lives. After a call that failed, what is there is old.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_step(gate: u32) -> *const tg_step {
     let mut step = std::ptr::null();
@@ -506,6 +507,7 @@ pub extern "C" fn tg_gate_held(gate: u32, choice: u32, channel: u32) -> usize {
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_gate_trace(gate: u32, out: *mut tg_bytes) -> u32 {
     call(|| {
+        memory::writable(out)?;
         OBJECTS.with(gate, |object| memory::write(out, object.gate()?.take_trace()?).map(|()| OK))
     })
 }
@@ -518,6 +520,7 @@ pub extern "C" fn tg_replay(trace: *const u8, len: usize, out: *mut tg_bytes) ->
         static HALTS: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
     }
     call(|| {
+        memory::writable(out)?;
         let mut replay = Replay::new();
         let failed = |error: tidegate::ReplayError| {
             let status = if error.is_difference() { TG_REPLAY_DIFFERS } else { TG_BAD_TRACE };

@@ -109,7 +109,10 @@ fn say(text: core::fmt::Arguments<'_>) -> u32 {
     0
 }
 
-/// Takes the score of the next token; the decision as a number.
+/// Takes the score of the next token; the decision as a number. Its lowest eight
+/// bits: 0 pass, 1 warn, 2 this score halts, 3 halted before, 254 broken, 255 no such
+/// rule. The next eight, what halted: 1 `invalid_score`, 2 `hard_limit`, 3
+/// `window_avg`, 4 `downward_trend`.
 #[unsafe(no_mangle)]
 pub extern "C" fn tg_kernel_push(rule: u32, score: f64) -> u32 {
     match lock(&RULES) {

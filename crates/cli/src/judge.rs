@@ -1,9 +1,8 @@
 //! Labelled answers through the gate.
 
-use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tidegate::{
@@ -171,7 +170,7 @@ impl Judge {
         }
         driver.finish(&mut |_| {});
 
-        let answers = answers.0.take();
+        let answers = std::mem::take(&mut *answers.lock());
         let claims: Vec<JudgedClaim> = answers
             .iter()
             .map(|(scored, micros)| {
@@ -248,7 +247,7 @@ impl Judge {
             }
             None => scorer_of(policy.from, policy.measure(), &store, example, &self.models)?,
         };
-        let made = Shared(Rc::new(RefCell::new(made)));
+        let made = Shared(Arc::new(Mutex::new(made)));
         // scores of the host belong to the row
         if !policy.takes(Source::Host) {
             self.made = Some((facts.to_vec(), made.clone()));
@@ -311,14 +310,28 @@ fn pieces(example: &Example) -> Vec<(&str, Vec<TokenLogprob>)> {
 }
 
 #[derive(Clone)]
-struct Shared(Rc<RefCell<Box<dyn Scorer + Send>>>);
+struct Shared(Arc<Mutex<Box<dyn Scorer + Send>>>);
 
 /// What a scorer said and how many microseconds it took.
 type Timing = (Result<Scored, ScoreError>, f64);
 
 /// What was said, claim by claim.
 #[derive(Clone, Default)]
-struct Answers(Rc<RefCell<Vec<Timing>>>);
+struct Answers(Arc<Mutex<Vec<Timing>>>);
+
+// a driver's scorers may go from thread to thread; these never do
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Box<dyn Scorer + Send>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answers {
+    fn lock(&self) -> MutexGuard<'_, Vec<Timing>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 struct Timed {
     scorer: Shared,
@@ -328,9 +341,9 @@ struct Timed {
 impl Scorer for Timed {
     fn score(&mut self, claim: &Claim<'_>) -> Result<Scored, ScoreError> {
         let start = Instant::now();
-        let scored = self.scorer.0.borrow_mut().score(claim);
+        let scored = self.scorer.lock().score(claim);
         let micros = start.elapsed().as_nanos() as f64 / 1000.0;
-        self.answers.0.borrow_mut().push((scored.clone(), micros));
+        self.answers.lock().push((scored.clone(), micros));
         scored
     }
 }

@@ -1,5 +1,5 @@
-// Workers that are none of ours, by `?kind=`: what they do when the first message comes.
-// Node's Workers have no address with a query: there it is `workerData`.
+// Workers that are none of ours, by their name: what they do when the first message comes.
+// Node tells Workers no name: there it is `workerData`. In Bun it is `threadName`.
 const node = globalThis.process?.getBuiltinModule?.("node:worker_threads");
 const port = node?.parentPort ?? globalThis;
 const kinds = {
@@ -9,5 +9,5 @@ const kinds = {
   mistakes: () => port.postMessage({ tidegate: 1, id: "one", ok: true }),
   silent: () => undefined,
 };
-port.addEventListener("message", kinds[new URLSearchParams(node?.workerData ?? location.search).get("kind")]);
+port.addEventListener("message", kinds[node?.workerData ?? globalThis.name ?? node?.threadName]);
 port.start?.();

@@ -1,0 +1,181 @@
+// What the package costs, beside plain JavaScript and the native build, in one run:
+//
+//     cargo build --release -p tidegate-bench --bin native
+//     node js/bench/bench.mjs [folder of recorded streams]
+//
+// Times are the best of several runs, taken in turns; what counts are the ratios.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { Facts, Gate, Policy, init } from "tidegate";
+import initKernel, { WasmStreamingKernel } from "tidegate/kernel";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+const native = join(target, "release/native");
+const data = process.argv[2] ?? join(process.env.TIDEGATE_DATA ?? join(root, "../shared/data"), "streams");
+const RUNS = 15;
+const CHUNK_BYTES = 256;
+
+const ns = (value) => (value < 10_000 ? `${value.toFixed(1)} ns` : `${(value / 1e6).toFixed(2)} ms`);
+const row = (...cells) => console.log(`| ${cells.join(" | ")} |`);
+
+/** Nanoseconds that a function takes. */
+function time(work) {
+  const start = process.hrtime.bigint();
+  work();
+  return Number(process.hrtime.bigint() - start);
+}
+
+/** The best of several runs of each function, in turns. */
+function best(works, runs = RUNS) {
+  const bests = works.map(() => Infinity);
+  for (let run = 0; run < runs; run += 1) {
+    works.forEach((work, at) => {
+      bests[at] = Math.min(bests[at], work());
+    });
+  }
+  return bests;
+}
+
+/** The three checks as one would write them by hand: floats, endpoint trend. */
+class PlainKernel {
+  halted = false;
+  scores = [];
+  push(score) {
+    if (this.halted) return 3;
+    this.scores.push(score);
+    const n = this.scores.length;
+    let sum = 0;
+    if (n >= 10) for (let at = n - 10; at < n; at += 1) sum += this.scores[at];
+    this.halted =
+      !(score >= 0 && score <= 1) ||
+      score < 0.5 ||
+      (n >= 10 && sum / 10 < 0.55) ||
+      (n >= 5 && this.scores[n - 5] - score > 0.15);
+    return this.halted ? 2 : score < 0.6 ? 1 : 0;
+  }
+}
+
+function pushAll(kernel, tokens) {
+  let decisions = 0;
+  for (let at = 0; at < tokens; at += 1) decisions += kernel.push(0.9);
+  if (decisions !== 0) throw new Error("0.9 passes");
+}
+
+const bytes = readFileSync(join(root, "js/dist/tidegate.wasm"));
+const kernelBytes = readFileSync(join(root, "js/dist/tidegate-kernel.wasm"));
+await init(bytes);
+await initKernel(kernelBytes);
+
+console.log("A score, by the number of tokens of the stream\n");
+row("tokens", "`push` of the module", "`process_token`", "plain JavaScript", "native", "module / plain", "module / native");
+row("---", "---", "---", "---", "---", "---", "---");
+pushAll(new WasmStreamingKernel(), 1_000_000);
+pushAll(new PlainKernel(), 1_000_000);
+for (const tokens of [1_000, 10_000, 100_000, 1_000_000]) {
+  const [module, session, plain, compiled] = best([
+    () => {
+      const kernel = new WasmStreamingKernel();
+      return time(() => pushAll(kernel, tokens)) / tokens;
+    },
+    () => {
+      const kernel = new WasmStreamingKernel();
+      return time(() => {
+        for (let at = 0; at < tokens; at += 1) kernel.process_token("token", 0.9);
+      }) / tokens;
+    },
+    () => {
+      const kernel = new PlainKernel();
+      return time(() => pushAll(kernel, tokens)) / tokens;
+    },
+    () => Number(execFileSync(native, ["kernel", String(tokens), "5"])) / tokens,
+  ]);
+  row(tokens, ns(module), ns(session), ns(plain), ns(compiled), (module / plain).toFixed(2), (module / compiled).toFixed(2));
+}
+
+console.log("\nA delta of five bytes, 20 000 of them\n");
+row("policy", "`push`");
+row("---", "---");
+const SECRETS = 'version = 1\n[[text]]\nuse = ["secrets"]\naction = "mask"\n';
+for (const [name, text, options] of [
+  ["no check", "version = 1", {}],
+  ["text rules: all secrets, masked", SECRETS, {}],
+  ["the same, with a trace", SECRETS, { record: true }],
+  ["and the host's score of each token", `${SECRETS}[[halt]]\nscore.from = "host"\n`, { score: 0.9 }],
+]) {
+  const policy = new Policy(text);
+  const words = [" the", " quick", " brown", " fox", " jumps."];
+  const one = () => {
+    const gate = new Gate(policy, options);
+    const told = options.score === undefined ? undefined : { score: options.score };
+    const spent = time(() => {
+      for (let at = 0; at < 20_000; at += 1) gate.push(words[at % 5], told);
+    });
+    gate.free();
+    return spent / 20_000;
+  };
+  row(name, ns(best([one])[0]));
+  policy.free();
+}
+
+console.log("\nA whole recorded stream, in pieces of 256 bytes, all secrets masked and claims held against facts\n");
+const scratch = mkdtempSync(join(tmpdir(), "tidegate-bench-"));
+const policyFile = join(scratch, "policy.toml");
+writeFileSync(policyFile, `${SECRETS}[[halt]]\nscore.from = "facts"\nmode = "shadow"\n`);
+const factsFile = join(root, "examples/handbook.md");
+const policy = new Policy(readFileSync(policyFile, "utf8"));
+const facts = new Facts(readFileSync(factsFile, "utf8"));
+row("stream", "bytes", "module", "native", "module / native");
+row("---", "---", "---", "---", "---");
+const ratios = [];
+for (const file of streams(data).slice(0, 12)) {
+  const stream = readFileSync(file);
+  const [module, compiled] = best([
+    () => {
+      const gate = new Gate(policy, { facts });
+      const spent = time(() => {
+        for (let at = 0; at < stream.length; at += CHUNK_BYTES) gate.pushBytes(stream.subarray(at, at + CHUNK_BYTES));
+        gate.finish();
+      });
+      gate.free();
+      return spent;
+    },
+    () => Number(execFileSync(native, ["stream", file, policyFile, factsFile, "30"])),
+  ]);
+  ratios.push(module / compiled);
+  row(file.slice(data.length + 1), stream.length, ns(module), ns(compiled), (module / compiled).toFixed(2));
+}
+ratios.sort((a, b) => a - b);
+console.log(`\nratios: median ${ratios[ratios.length >> 1].toFixed(2)}, worst ${ratios.at(-1).toFixed(2)}`);
+rmSync(scratch, { recursive: true });
+
+console.log("\nTo begin\n");
+row("what", "time or size");
+row("---", "---");
+for (const [name, module] of [["tidegate-kernel.wasm", kernelBytes], ["tidegate.wasm", bytes]]) {
+  const compiled = new WebAssembly.Module(module);
+  const [spent] = best([() => time(() => new WebAssembly.Instance(compiled, {}))]);
+  row(`instantiate ${name}, compiled`, ns(spent));
+}
+const [made] = best([() => time(() => new Policy(SECRETS).free())], 5);
+row("make a policy with all secrets ready", ns(made));
+// the memory of a module grows by pages of 64 KiB: many gates, so that they show
+const IDLE = 20_000;
+const before = process.memoryUsage();
+const gates = Array.from({ length: IDLE }, () => new Gate(policy, { facts }));
+const after = process.memoryUsage();
+row("memory of an idle gate", `${Math.round((after.external - before.external) / IDLE)} bytes in the module (of ${IDLE} gates)`);
+for (const gate of gates) gate.free();
+
+/** Recorded streams, the longest first, each under 4 MB. */
+function streams(folder) {
+  if (!existsSync(folder)) throw new Error(`${folder}: there are no recorded streams; name their folder`);
+  const files = readdirSync(folder, { recursive: true }).map((name) => join(folder, name));
+  const sized = files.filter((name) => name.endsWith(".txt")).map((name) => [statSync(name).size, name]);
+  return sized.filter(([size]) => size < 4 << 20).sort(([a], [b]) => b - a).map(([, name]) => name);
+}
