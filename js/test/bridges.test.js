@@ -167,6 +167,17 @@ test("vectors and scores in WebAssembly are the native ones", { timeout: 600_000
   assert.throws(() => model.embed("It is."), code("bad_handle"));
   assert.throws(() => model.scorer(FACTS), code("bad_handle"));
   assert.ok(scorers[0].score(TEXTS[0]).score > 0.5, "a scorer outlives its model");
+
+  // a call that dies, here for want of stack, is the module's last
+  const deep = () => {
+    try {
+      return deep();
+    } catch {
+      return scorers[0].score(TEXTS[0]);
+    }
+  };
+  assert.throws(deep, code("broken"));
+  assert.throws(() => scorers[0].score(TEXTS[0]), code("broken", "load the module anew"));
 });
 
 test("files that are none have a name, and loads can be ended", { timeout: 120_000 }, async (t) => {
@@ -271,6 +282,41 @@ test("the example in the browser loads the model when it is asked to, and scores
   t.diagnostic(`Chromium ${browser.version}: vectors differ by ${vectors_differ.toExponential(1)}, scores by ` +
     `${scores_differ.toExponential(1)}; ${found.ms.map((ms) => ms.toFixed(1)).join(", ")} ms a claim, ${(found.bytes / 1e6).toFixed(0)} MB`);
   assert.ok(vectors_differ <= TOLERANCE && scores_differ <= TOLERANCE);
+
+  // in a Worker, while the page goes on
+  const far = await page.evaluate(async ({ texts }) => {
+    const { connectGate } = await import("/js/dist/worker.js");
+    const worker = new Worker("/js/test/host/model-worker.js", { type: "module" });
+    let blocked_ms = 0;
+    let last = performance.now();
+    const ticking = setInterval(() => {
+      blocked_ms = Math.max(blocked_ms, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    let text = "";
+    const scores = [];
+    const policy = {
+      version: 1, models: { embed: { path: "minilm" } },
+      halt: [{ name: "facts", score: { from: "embed", deadline_ms: 60_000 }, mode: "shadow" }],
+    };
+    const gate = await connectGate(worker, policy, {
+      onStep(step) {
+        text += step.text;
+        for (const event of step.events) if (event.event === "passed" || event.event === "shadow") scores.push(event);
+      },
+    });
+    await gate.push(texts.join(" "));
+    await gate.finish();
+    gate.free();
+    worker.terminate();
+    clearInterval(ticking);
+    return { text, scores, blocked_ms };
+  }, { texts: TEXTS.slice(0, 3) });
+  assert.equal(far.text, TEXTS.slice(0, 3).join(" "));
+  const passed = far.scores.filter(({ event }) => event === "passed");
+  assert.deepEqual(passed.slice(0, 2).map(({ finding }) => finding), ["supported", "supported"]);
+  assert.ok(Math.abs(passed[0].score - wanted[0].score) <= TOLERANCE, JSON.stringify(far.scores));
+  t.diagnostic(`in a Worker, model loaded and three claims scored: page blocked for at most ${far.blocked_ms.toFixed(0)} ms`);
 });
 
 /** A service that scores, well and badly: see `host/remote.js`. */
