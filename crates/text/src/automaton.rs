@@ -79,17 +79,17 @@ impl Before {
 #[derive(Debug)]
 pub(crate) struct Automaton {
     /// The class of each byte.
-    classes: [u8; 256],
+    pub(crate) classes: [u8; 256],
     /// The number of classes.
-    stride: usize,
+    pub(crate) stride: usize,
     /// By state (a multiple of the stride) and class. States of which there is
     /// something to say come first.
-    next: Vec<u32>,
-    states: Vec<State>,
+    pub(crate) next: Vec<u32>,
+    pub(crate) states: Vec<State>,
     /// Where a match begins, by [`Before`].
-    starts: [u32; 5],
+    pub(crate) starts: [u32; 5],
     /// From here on states are quiet: nothing to say of them.
-    quiet: u32,
+    pub(crate) quiet: u32,
 }
 
 /// What is known in a state, some bytes behind a start.

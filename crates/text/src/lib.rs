@@ -35,6 +35,7 @@
 //! | put text through: text in, text out | [`Filter`] |
 //! | know what becomes of text that you keep | [`Editor`], [`Edit`] |
 //! | read the arguments of tools, which are JSON | [`View::Json`] |
+//! | keep rules that are ready, and have them again without their expressions | [`Rules::to_bytes`], [`Rules::from_bytes`] |
 //! | know what a rule can hold back | [`Rules::holds`], [`unbounded_part`] |
 //!
 //! # What becomes of a whole text
@@ -132,6 +133,7 @@ mod json;
 pub mod library;
 mod rule;
 mod rules;
+mod save;
 mod scan;
 mod syntax;
 mod utf8;
@@ -143,3 +145,4 @@ pub use hold::Hold;
 pub use json::SCALAR_BYTES_MAX;
 pub use rule::{Action, CHECKED_BYTES_MAX, HOLD_BYTES_MAX, OnOverflow, Pattern, Rule, RuleError};
 pub use rules::{AUTOMATON_BYTES_MAX, Rules, unbounded_part};
+pub use save::SavedError;

@@ -25,7 +25,7 @@ pub struct Rules {
     pub(crate) deciding: Set,
     /// The rules that only flag: what they match is not taken from the others.
     pub(crate) flagging: Set,
-    holds: Vec<Hold>,
+    pub(crate) holds: Vec<Hold>,
 }
 
 /// Rules that are scanned for together.
@@ -230,12 +230,16 @@ impl Set {
                 Automaton::new(&hirs, &numbers, &effects, bytes_max).map_err(too_large)?;
             groups.push(Group { automaton, checksum: rule.checksum, limit });
         }
-        let live = live(&groups);
         let rules = ready
             .drain(..)
             .map(|ready| SetRule { number: ready.number, deed: Deed::of(&ready.rule.action) })
             .collect();
-        Ok(Set { groups, rules, effects, live })
+        Ok(Set::of(groups, rules, effects))
+    }
+
+    pub(crate) fn of(groups: Vec<Group>, rules: Vec<SetRule>, effects: Vec<u16>) -> Set {
+        let live = live(&groups);
+        Set { groups, rules, effects, live }
     }
 
     /// The groups that have a live start at the byte.
@@ -307,7 +311,7 @@ impl Deed {
 }
 
 impl Replacement {
-    fn new(text: &str) -> Replacement {
+    pub(crate) fn new(text: &str) -> Replacement {
         let escaped = escape(text);
         Replacement {
             plain: text.into(),
