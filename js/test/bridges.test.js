@@ -346,7 +346,11 @@ async function serviceOf(t) {
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => { server.close(); server.closeAllConnections(); });
-  return { url: `http://127.0.0.1:${server.address().port}`, asked, gaveUp };
+  const gone = createServer();
+  await new Promise((resolve) => gone.listen(0, "127.0.0.1", resolve));
+  const nobody = `http://127.0.0.1:${gone.address().port}/`;
+  await new Promise((resolve) => gone.close(resolve));
+  return { url: `http://127.0.0.1:${server.address().port}`, nobody, asked, gaveUp };
 }
 
 function assertRemote({ ran, problems }, { asked, gaveUp }) {
@@ -365,7 +369,7 @@ function assertRemote({ ran, problems }, { asked, gaveUp }) {
 test("a scorer over HTTP, in Node", { timeout: 60_000 }, async (t) => {
   await tidegate.init();
   const service = await serviceOf(t);
-  const outcome = await runRemote(tidegate, remoteScorer, service.url);
+  const outcome = await runRemote(tidegate, remoteScorer, service.url, service.nobody);
   await new Promise((resolve) => setTimeout(resolve, 100));
   assertRemote(outcome, service);
   for (const url of ["nowhere", "ftp://example.org/", "file:///etc/passwd", 7]) {
@@ -405,7 +409,7 @@ test("a scorer over HTTP, in workerd", { timeout: 60_000 }, async (t) => {
   const worker = await serveWorker(folder, ["main.js", "test/host/remote.js", ...dist.map((name) => `dist/${name}`)]);
   t.after(() => worker.close());
   const service = await serviceOf(t);
-  const response = await fetch(`${worker.url}/?service=${encodeURIComponent(service.url)}`);
+  const response = await fetch(`${worker.url}/?${new URLSearchParams({ service: service.url, nobody: service.nobody })}`);
   const text = await response.text();
   assert.ok(response.ok, `${text}\n${worker.said()}`);
   await new Promise((resolve) => setTimeout(resolve, 100));

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidegate::{
     Answer, BlendPolicy, Cause, Channel, Checks, Event, Framing, HaltCheck, Mode, Record, Request,
     Source, StreamDriver, TokenLogprob, Turn,
 };
+use tidegate_ground::Facts;
 use tidegate_score::{
     BlendScorer, Claim, FactsScorer, Finding, LogprobScorer, ScoreError, Scored, Scorer,
 };
 
-use crate::object::FactsBox;
 use tidegate_abi::tg_status::*;
 use tidegate_abi::{Failure, evidence_value, tg_bytes};
 
@@ -192,14 +193,14 @@ impl Noted {
 impl Gate {
     pub(crate) fn new(
         checks: &Checks,
-        facts: Option<&FactsBox>,
+        facts: Option<&Arc<Facts>>,
         records: bool,
     ) -> Result<Gate, Failure> {
         let mut driver = checks.driver();
         for source in [Source::Host, Source::Embed, Source::Nli, Source::Blend] {
             driver.defer(source);
         }
-        if let Some(FactsBox { facts, .. }) = facts {
+        if let Some(facts) = facts {
             driver.set_scorer(Source::Facts, FactsScorer::new(facts.clone()));
         }
         let mut blends = BTreeMap::new();
@@ -433,16 +434,14 @@ fn blends(checks: &Checks) -> impl Iterator<Item = (&HaltCheck, &BlendPolicy)> {
 fn blend_scorer(
     check: &HaltCheck,
     blend: &BlendPolicy,
-    facts: Option<&FactsBox>,
+    facts: Option<&Arc<Facts>>,
 ) -> Result<BlendScorer, Failure> {
     let name = &check.name;
     let mut scorer = BlendScorer::new(blend.blend());
     for part in blend.weights.inputs() {
         let input: Box<dyn Scorer + Send> = match (part.source, facts) {
             (Source::Logprob, _) => Box::new(LogprobScorer::new(part.measure.into())),
-            (Source::Facts, Some(FactsBox { facts, .. })) => {
-                Box::new(FactsScorer::new(facts.clone()))
-            }
+            (Source::Facts, Some(facts)) => Box::new(FactsScorer::new(facts.clone())),
             (Source::Facts, None) => {
                 let message =
                     format_args!("the check `{name}` blends `facts`: give the gate facts");

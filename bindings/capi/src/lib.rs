@@ -268,10 +268,7 @@ pub extern "C" fn tg_gate_new(policy: u32, facts: u32, flags: u32) -> u32 {
         let checks = OBJECTS.with(policy, |object| Ok(object.policy()?.checks.clone()))?;
         let facts = match facts {
             0 => None,
-            facts => Some(OBJECTS.with(facts, |object| {
-                let facts = object.facts()?.facts.clone();
-                Ok(FactsBox { facts, out: Vec::new() })
-            })?),
+            facts => Some(OBJECTS.with(facts, |object| Ok(object.facts()?.facts.clone()))?),
         };
         let gate = Gate::new(&checks, facts.as_ref(), flags & TG_RECORD != 0)?;
         OBJECTS.keep(Object::Gate(Box::new(gate)))

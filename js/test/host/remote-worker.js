@@ -1,4 +1,4 @@
-// Scorers over HTTP in workerd: asks the service that the request names.
+// Scorers over HTTP in workerd: asks the services that the request names.
 import * as tidegate from "./dist/index.js";
 import { remoteScorer } from "./dist/remote.js";
 import module from "./dist/tidegate.wasm";
@@ -9,8 +9,8 @@ tidegate.initSync(module);
 export default {
   async fetch(request) {
     try {
-      const service = new URL(request.url).searchParams.get("service");
-      return Response.json(await runRemote(tidegate, remoteScorer, service));
+      const { searchParams } = new URL(request.url);
+      return Response.json(await runRemote(tidegate, remoteScorer, searchParams.get("service"), searchParams.get("nobody")));
     } catch (error) {
       return new Response(String(error?.stack ?? error), { status: 500 });
     }

@@ -26,9 +26,10 @@ const ANSWERS = {
  * @param tidegate `GateSession`, loaded
  * @param remoteScorer of `tidegate/remote`
  * @param {string} service the URL of the test's service
+ * @param {string} nobody a URL of this machine where nobody listens
  * @returns {Promise<{ ran: number, problems: string[] }>}
  */
-export async function runRemote({ GateSession }, remoteScorer, service) {
+export async function runRemote({ GateSession }, remoteScorer, service, nobody) {
   const problems = [];
   let ran = 0;
   const same = (what, found, wanted) => {
@@ -43,8 +44,7 @@ export async function runRemote({ GateSession }, remoteScorer, service) {
     same(path, found, wanted);
     if (reason !== undefined) same(`${path}, reason`, said?.includes(reason) ? reason : said, reason);
   }
-  // nobody listens there
-  const { error } = await remoteScorer("http://127.0.0.1:1/")(CLAIM);
+  const { error } = await remoteScorer(nobody)(CLAIM);
   same("no connection", error, "failed");
 
   // who waits no more is not answered, and what was asked is given up
