@@ -59,7 +59,7 @@ fn read(bytes: &[u8]) -> usize {
 fn gate(policy: &Policy, bytes: &[u8]) -> usize {
     let mut driver = Driver::new(policy).unwrap();
     driver.set_scorer(Source::Host, Good);
-    let mut stream = StreamDriver::new(Framing::Sse, policy, driver);
+    let mut stream = StreamDriver::new(Framing::Sse, driver);
     let mut length = 0;
     let mut on_turn = |turn: tidegate::Turn<'_>| {
         length += turn.step.releases().map(|release| release.text.len()).sum::<usize>();

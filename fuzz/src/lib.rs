@@ -57,7 +57,7 @@ pub fn bytes(data: &[u8]) {
         [[halt]]\nname = \"claims\"\nscore = { from = \"logprob\", at = \"claim\" }";
     let policy = Policy::parse(policy, Format::Toml).expect("a good policy");
     let mut stream =
-        StreamDriver::new(Framing::Auto, &policy, Driver::new(&policy).expect("a good policy"));
+        StreamDriver::new(Framing::Auto, Driver::new(&policy).expect("a good policy"));
     stream.push(data, &mut |_| ());
     stream.finish(&mut |_| ());
 }

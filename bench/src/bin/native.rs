@@ -45,7 +45,7 @@ fn main() {
             best_of(runs, || {
                 let mut driver = checks.driver();
                 driver.set_scorer(Source::Facts, FactsScorer::new(facts.clone()));
-                let mut stream = StreamDriver::new(Framing::Auto, checks.policy(), driver);
+                let mut stream = StreamDriver::new(Framing::Auto, driver);
                 let mut released = 0;
                 let mut count = |turn: tidegate::Turn<'_>| {
                     released += turn.step.releases().map(|it| it.text.len()).sum::<usize>();

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidegate::{
-    Answer, BlendPolicy, Cause, Channel, Checks, Event, Framing, HaltCheck, Mode, Record, Request,
-    Source, StreamDriver, TokenLogprob, Turn,
+    Answer, BlendPolicy, Cause, Channel, Checks, Event, HaltCheck, Request, Source, TokenLogprob,
+    Turn,
 };
 use tidegate_ground::Facts;
 use tidegate_score::{
     BlendScorer, Claim, FactsScorer, Finding, LogprobScorer, ScoreError, Scored, Scorer,
 };
 
+use crate::stream::{self, Stream};
 use tidegate_abi::tg_status::*;
 use tidegate_abi::{Failure, evidence_value, tg_bytes};
 
@@ -111,7 +112,7 @@ pub struct tg_token {
 
 /// A gate of one response.
 pub(crate) struct Gate {
-    pub(crate) stream: StreamDriver,
+    pub(crate) stream: Stream,
     /// Stays where it is: callers keep its address.
     step: Box<tg_step>,
     noted: Noted,
@@ -217,7 +218,7 @@ impl Gate {
         let mut noted = Noted::default();
         if records {
             driver.record();
-            Record::head(checks.policy()).write_line(&mut noted.trace);
+            checks.write_trace_head(&mut noted.trace);
         }
         let step = tg_step {
             releases: std::ptr::null(),
@@ -227,7 +228,7 @@ impl Gate {
             outcome: 0,
         };
         Ok(Gate {
-            stream: StreamDriver::new(Framing::Auto, checks.policy(), driver),
+            stream: stream::of(driver),
             step: Box::new(step),
             noted,
             releases: Vec::new(),
@@ -306,7 +307,7 @@ impl Gate {
     fn act(
         &mut self,
         choice: u32,
-        drive: impl FnOnce(&mut StreamDriver, &mut dyn FnMut(Turn<'_>)) -> Result<(), Failure>,
+        drive: impl FnOnce(&mut Stream, &mut dyn FnMut(Turn<'_>)) -> Result<(), Failure>,
     ) -> Result<u32, Failure> {
         if self.noted.trace.len() > TG_TRACE_BYTES_MAX {
             let message = format_args!(
@@ -425,8 +426,7 @@ impl Gate {
 }
 
 fn blends(checks: &Checks) -> impl Iterator<Item = (&HaltCheck, &BlendPolicy)> {
-    let running = checks.policy().halt.iter().filter(|check| check.mode != Mode::Off);
-    let blends = running.filter(|check| check.score.from == Source::Blend);
+    let blends = checks.halt().iter().filter(|check| check.score.from == Source::Blend);
     blends.filter_map(|check| Some((check, check.score.blend.as_ref()?)))
 }
 
@@ -523,7 +523,7 @@ fn said(said: &Said) -> Value {
                 "check": &*found.check, "action": found.action, "mode": found.mode,
                 "start": found.span.start, "end": found.span.end,
             });
-            if let (Some(object), Some(rule)) = (value.as_object_mut(), found.rule) {
+            if let (Some(object), Some(rule)) = (value.as_object_mut(), found.rule.as_deref()) {
                 object.insert("rule".to_string(), rule.into());
             }
             value

@@ -54,12 +54,13 @@
 
 mod gate;
 mod object;
+mod stream;
 
 use std::ffi::c_char;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tidegate::{Answer, Checks, Replay, TokenLogprob};
+use tidegate::{Answer, Checks, TokenLogprob};
 use tidegate_ground::{Facts, FactsFormat, FactsLimits};
 use tidegate_score::{Evidence, ScoreError, Scored};
 
@@ -146,13 +147,37 @@ fn policy(text: &str, format: u32) -> Result<Policy, Failure> {
         failure
     })?;
     let notices = notices.iter().map(ToString::to_string).collect();
-    Ok(Policy { checks, notices, out: String::new() })
+    Ok(Policy { checks, notices, out: Vec::new() })
 }
 
 #[cfg(not(feature = "policies"))]
 fn policy(_: &str, _: u32) -> Result<Policy, Failure> {
     let message = "this build reads no policies as people write them";
-    Err(Failure::new(TG_LACKS, message))
+    let help = "make the policy ready with `tidegate compile` or another build, and load it";
+    Err(Failure::new(TG_LACKS, message).with("help", help))
+}
+
+/// A policy that [`tg_policy_save`] or `tidegate compile` made ready. It is ready at once.
+/// The handle, or 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn tg_policy_load(data: *const u8, len: usize) -> u32 {
+    call_for_handle(|| {
+        let checks = Checks::from_bytes(memory::bytes(data, len)?);
+        let checks = checks.map_err(|error| Failure::new(TG_BAD_POLICY, error))?;
+        OBJECTS.keep(Object::Policy(Policy { checks, notices: Vec::new(), out: Vec::new() }))
+    })
+}
+
+/// The policy made ready, as bytes for [`tg_policy_load`].
+#[unsafe(no_mangle)]
+pub extern "C" fn tg_policy_save(policy: u32, out: *mut tg_bytes) -> u32 {
+    call(|| {
+        OBJECTS.with(policy, |object| {
+            let policy = object.policy()?;
+            policy.out = policy.checks.to_bytes();
+            memory::write(out, tg_bytes::of(&policy.out)).map(|()| OK)
+        })
+    })
 }
 
 /// What a reader of the policy should know though it is no error: a list of texts in
@@ -162,8 +187,8 @@ pub extern "C" fn tg_policy_notices(policy: u32, out: *mut tg_bytes) -> u32 {
     call(|| {
         OBJECTS.with(policy, |object| {
             let policy = object.policy()?;
-            policy.out = Value::from(policy.notices.clone()).to_string();
-            memory::write(out, tg_bytes::of(policy.out.as_bytes())).map(|()| OK)
+            policy.out = Value::from(policy.notices.clone()).to_string().into_bytes();
+            memory::write(out, tg_bytes::of(&policy.out)).map(|()| OK)
         })
     })
 }
@@ -174,9 +199,8 @@ pub extern "C" fn tg_policy_json(policy: u32, out: *mut tg_bytes) -> u32 {
     call(|| {
         OBJECTS.with(policy, |object| {
             let policy = object.policy()?;
-            policy.out = serde_json::to_string(policy.checks.policy())
-                .map_err(|error| Failure::new(TG_BAD_POLICY, error))?;
-            memory::write(out, tg_bytes::of(policy.out.as_bytes())).map(|()| OK)
+            policy.out = policy.checks.policy_json().as_bytes().to_vec();
+            memory::write(out, tg_bytes::of(&policy.out)).map(|()| OK)
         })
     })
 }
@@ -518,21 +542,32 @@ pub extern "C" fn tg_replay(trace: *const u8, len: usize, out: *mut tg_bytes) ->
     }
     call(|| {
         memory::writable(out)?;
-        let mut replay = Replay::new();
-        let failed = |error: tidegate::ReplayError| {
-            let status = if error.is_difference() { TG_REPLAY_DIFFERS } else { TG_BAD_TRACE };
-            Failure::new(status, &error).with("line", error.line())
-        };
-        for line in memory::text(trace, len)?.lines() {
-            replay.line(line).map_err(failed)?;
-        }
-        let halts = replay.finish().map_err(failed)?;
-        let halts = serde_json::to_string(&halts).map_err(|e| Failure::new(TG_BAD_TRACE, e))?;
+        let halts = replay(memory::text(trace, len)?)?;
         HALTS.with_borrow_mut(|kept| {
             *kept = halts;
             memory::write(out, tg_bytes::of(kept.as_bytes())).map(|()| OK)
         })
     })
+}
+
+#[cfg(feature = "policies")]
+fn replay(trace: &str) -> Result<String, Failure> {
+    let mut replay = tidegate::Replay::new();
+    let failed = |error: tidegate::ReplayError| {
+        let status = if error.is_difference() { TG_REPLAY_DIFFERS } else { TG_BAD_TRACE };
+        Failure::new(status, &error).with("line", error.line())
+    };
+    for line in trace.lines() {
+        replay.line(line).map_err(failed)?;
+    }
+    let halts = replay.finish().map_err(failed)?;
+    serde_json::to_string(&halts).map_err(|error| Failure::new(TG_BAD_TRACE, error))
+}
+
+#[cfg(not(feature = "policies"))]
+fn replay(_: &str) -> Result<String, Failure> {
+    // a trace has its policy as JSON
+    Err(Failure::new(TG_LACKS, "this build reads no policies, and so no traces"))
 }
 
 /// Lets a policy, facts or a gate go.

@@ -22,7 +22,7 @@ pub(crate) struct Policy {
     pub(crate) checks: Checks,
     pub(crate) notices: Vec<String>,
     /// What was asked for last.
-    pub(crate) out: String,
+    pub(crate) out: Vec<u8>,
 }
 
 /// Facts, and what was asked of them last.

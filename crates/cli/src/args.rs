@@ -29,6 +29,12 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Read a policy and say what is wrong with it
     Validate(Validate),
+    /// Make a policy ready once, for where it must be ready at once
+    ///
+    /// What is written decides the same, on any host. Text rules need no compiling there: a Worker
+    /// or a page loads it in milliseconds, and with a smaller module. Every command that takes a
+    /// policy takes it too. Paths of models in it count from where it lies.
+    Compile(Compile),
     /// Measure how well a policy tells right answers from wrong ones
     ///
     /// Each answer of the data goes whole through the gate. What is reported are the gate's own
@@ -66,7 +72,7 @@ pub(crate) struct Run {
     /// The stream: SSE, JSON Lines of events, or plain text; `-` is stdin
     #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// The policy: .toml, .yaml, .yml or .json; without it, one check compares the claims of the
+    /// The policy: .toml, .yaml, .yml, .json or .tgp; without it, one check compares the claims of the
     /// answer with the facts
     #[arg(long, short, value_name = "FILE", required_unless_present = "facts", value_hint = ValueHint::FilePath)]
     pub(crate) policy: Option<PathBuf>,
@@ -105,12 +111,22 @@ pub(crate) struct Replay {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Validate {
-    /// The policy: .toml, .yaml, .yml or .json
+    /// The policy: .toml, .yaml, .yml, .json or .tgp
     #[arg(value_name = "POLICY", value_hint = ValueHint::FilePath)]
     pub(crate) policy: PathBuf,
     /// Text for people, or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Compile {
+    /// The policy: .toml, .yaml, .yml or .json
+    #[arg(value_name = "POLICY", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: PathBuf,
+    /// Write to this file, .tgp; without it, beside the policy
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Labelled answers.

@@ -254,7 +254,7 @@ mod tests {
         let policy = Policy::parse(&policy, Format::Toml).unwrap();
         let mut driver = tidegate::Driver::new(&policy).unwrap();
         driver.defer(Source::Embed);
-        let mut stream = StreamDriver::new(Framing::Text, &policy, driver);
+        let mut stream = StreamDriver::new(Framing::Text, driver);
         let scored = Arc::new(Mutex::new(Vec::new()));
         let noted = scored.clone();
         let scorer = Box::new(By(move |text: &str| {
@@ -364,7 +364,7 @@ mod tests {
     fn output_that_fails_stops_it() {
         let policy = Policy::default();
         let driver = tidegate::Driver::new(&policy).unwrap();
-        let mut stream = StreamDriver::new(Framing::Text, &policy, driver);
+        let mut stream = StreamDriver::new(Framing::Text, driver);
         let stopped = drive(&mut stream, Box::new(io::repeat(b'x')), Vec::new(), &mut |_| {
             Err(io::ErrorKind::BrokenPipe.into())
         });

@@ -12,6 +12,10 @@ use tidegate_score::HostScores;
 
 /// A policy file is read no further than this.
 const POLICY_BYTES_MAX: u64 = 1 << 20;
+/// Nor is a compiled policy.
+const COMPILED_BYTES_MAX: u64 = 256 << 20;
+/// The extension of compiled policies.
+pub(crate) const COMPILED: &str = "tgp";
 /// A column of scores is read no further than this: some 100 million scores.
 const SCORES_BYTES_MAX: u64 = 1 << 30;
 
@@ -82,9 +86,19 @@ impl Diagnostic for PolicyFault {
     }
 }
 
+pub(crate) fn is_compiled(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == COMPILED)
+}
+
 pub(crate) fn checks(path: &Path) -> Result<(Checks, Vec<Notice>), BadInput> {
+    if is_compiled(path) {
+        let checks = Checks::from_bytes(&bytes(path, COMPILED_BYTES_MAX)?);
+        // what a reader should know was said when it was compiled
+        return checks.map(|it| (it, Vec::new())).map_err(|error| BadInput::file(path, error));
+    }
     let format = Format::from_path(path).ok_or_else(|| {
-        BadInput::file(path, "not a policy's name: expected `.toml`, `.yaml`, `.yml` or `.json`")
+        let known = "`.toml`, `.yaml`, `.yml`, `.json` or `.tgp`";
+        BadInput::file(path, format!("not a policy's name: expected {known}"))
     })?;
     let text = text(path, POLICY_BYTES_MAX)?;
     Checks::parse_with_notices(&text, format).map_err(|error| {

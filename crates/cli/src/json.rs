@@ -51,7 +51,7 @@ impl View for JsonView {
             "check": &*matched.check, "action": matched.action, "mode": matched.mode,
             "start": matched.span.start, "end": matched.span.end,
         });
-        if let (Some(object), Some(rule)) = (value.as_object_mut(), matched.rule) {
+        if let (Some(object), Some(rule)) = (value.as_object_mut(), matched.rule.as_deref()) {
             object.insert("rule".to_string(), rule.into());
         }
         self.line(&value)

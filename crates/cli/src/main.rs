@@ -2,6 +2,7 @@
 
 mod args;
 mod calibrate;
+mod compile;
 mod curve;
 mod data;
 mod eval;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Compile(args) => compile::compile(&args),
         Command::Eval(args) => eval::eval(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Facts(args) => facts::facts(&args),

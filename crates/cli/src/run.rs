@@ -73,7 +73,7 @@ pub(crate) fn run(args: &args::Run) -> Result<Outcome, Failure> {
     }
     let scores = args.scores.as_deref().map(input::scores).transpose()?.map(Column::new);
     let (driver, slow) = driver(args, &checks, scores.as_ref())?;
-    let mut stream = StreamDriver::new(args.framing.into(), policy, driver);
+    let mut stream = StreamDriver::new(args.framing.into(), driver);
     let bytes = input::open(&args.file)?;
     let mut watch = Watch {
         policy,

@@ -285,7 +285,7 @@ impl View for TextView {
     }
 
     fn matched(&mut self, matched: &TextMatch) -> io::Result<()> {
-        let rule = matched.rule.map(|rule| format!(", rule `{rule}`")).unwrap_or_default();
+        let rule = matched.rule.as_ref().map(|rule| format!(", rule `{rule}`")).unwrap_or_default();
         let what = format!("`{}`{rule}", matched.check);
         *self.matches.entry((what, matched.action, matched.mode)).or_insert(0) += 1;
         Ok(())

@@ -1,6 +1,6 @@
 //! A policy made ready to run: its text rules as automata.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tidegate_kernel::Channel;
 use tidegate_text::{Action, Hold, Rule, Rules, unbounded_part};
@@ -9,9 +9,10 @@ use crate::document::Format;
 use crate::driver::Driver;
 use crate::gate::Gate;
 use crate::policy::{
-    ChannelKind, CheckRule, Fault, HaltCheck, Mode, Notice, OnOverflow, Policy, PolicyError,
-    TextAction, part_of,
+    ChannelKind, CheckRule, Fault, HaltCheck, Limits, Mode, Notice, OnError, OnOverflow, Policy,
+    PolicyError, TextAction, part_of,
 };
+use crate::trace::TRACE_VERSION;
 
 /// A policy made ready to run.
 ///
@@ -45,13 +46,18 @@ pub struct Checks {
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) policy: Policy,
+    pub(crate) limits: Limits,
+    pub(crate) on_fault: OnError,
     /// The halt checks that run.
     pub(crate) halt: Arc<[HaltCheck]>,
     /// The rules of the text checks that run.
     pub(crate) text: Arc<[TextRule]>,
     /// By the kind of channel.
-    scans: [Scans; 4],
+    pub(crate) scans: [Scans; 4],
+    /// The policy as it was read, or as it is in `json`.
+    pub(crate) policy: OnceLock<Policy>,
+    /// The policy as it was kept, or as it is in `policy`. One of them is there.
+    pub(crate) json: OnceLock<String>,
 }
 
 /// A rule of a text check, as verdicts speak of it.
@@ -59,11 +65,11 @@ pub(crate) struct Shared {
 pub(crate) struct TextRule {
     pub(crate) check: Arc<str>,
     /// Its name in the library, if it is from there.
-    pub(crate) name: Option<&'static str>,
+    pub(crate) name: Option<Arc<str>>,
     pub(crate) action: TextAction,
     pub(crate) mode: Mode,
     pub(crate) hold_bytes_max: u32,
-    channels: Vec<ChannelKind>,
+    pub(crate) channels: Vec<ChannelKind>,
 }
 
 impl TextRule {
@@ -110,7 +116,7 @@ pub(crate) fn text_rules(policy: &Policy) -> Arc<[TextRule]> {
         let check = policy.text.get(number)?;
         Some(TextRule {
             check: check.name.as_str().into(),
-            name,
+            name: name.map(Arc::from),
             action: check.action,
             mode: check.mode,
             hold_bytes_max: rule.hold_bytes_max,
@@ -157,7 +163,42 @@ impl Checks {
     /// The policy.
     #[must_use]
     pub fn policy(&self) -> &Policy {
-        &self.shared.policy
+        let Shared { policy, json, .. } = &*self.shared;
+        // what was kept was written here
+        let read = || json.get().and_then(|json| serde_json::from_str(json).ok());
+        policy.get_or_init(|| read().unwrap_or_default())
+    }
+
+    /// The policy as JSON, as it is in the head of a trace.
+    #[must_use]
+    pub fn policy_json(&self) -> &str {
+        let Shared { policy, json, .. } = &*self.shared;
+        // it has no map with keys that are no strings
+        let write = || policy.get().and_then(|policy| serde_json::to_string(policy).ok());
+        json.get_or_init(|| write().unwrap_or_default())
+    }
+
+    /// The halt checks that run.
+    #[must_use]
+    pub fn halt(&self) -> &[HaltCheck] {
+        &self.shared.halt
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// The head of the trace of a run under the policy, as [`Record::head`] writes it: a
+    /// line with its end, written behind what is there.
+    ///
+    /// [`Record::head`]: crate::Record::head
+    pub fn write_trace_head(&self, to: &mut Vec<u8>) {
+        let policy = self.policy_json();
+        let head =
+            format!("{{\"record\":\"trace\",\"version\":{TRACE_VERSION},\"policy\":{policy}}}\n");
+        to.extend_from_slice(head.as_bytes());
     }
 
     /// What text of the channel is scanned for.
@@ -198,12 +239,15 @@ impl Checks {
             scans.shadow = scanned(kind, Mode::Shadow)?;
         }
         let (halt, text) = (policy.running(), text_rules(policy));
-        Ok(Checks { shared: Arc::new(Shared { policy: policy.clone(), halt, text, scans }) })
+        let (limits, on_fault) = (policy.limits, policy.stream.on_fault);
+        let (policy, json) = (OnceLock::from(policy.clone()), OnceLock::new());
+        let shared = Shared { limits, on_fault, halt, text, scans, policy, json };
+        Ok(Checks { shared: Arc::new(shared) })
     }
 
     /// Rules that can hold more than they may.
     pub(crate) fn notices(&self) -> Vec<Notice> {
-        let policy = &self.shared.policy;
+        let policy = self.policy();
         let mut notices = Vec::new();
         let mut noted = vec![false; self.shared.text.len()];
         let rules: Vec<(usize, CheckRule)> = running(policy).collect();

@@ -10,7 +10,7 @@ use tidegate_wire::TokenLogprob;
 
 use crate::checks::Checks;
 use crate::gate::{Event, Gate, Request, Step, UnknownRequest};
-use crate::policy::{HaltCheck, MeasureKind, Policy, PolicyError, Source, Unit};
+use crate::policy::{HaltCheck, Limits, MeasureKind, Policy, PolicyError, Source, Unit};
 use crate::tokens::{ReleasedToken, Tokens};
 use crate::verdict::Verdict;
 use crate::words::Answer;
@@ -157,9 +157,15 @@ impl Driver {
             logprobs_of_claims: checks.iter().any(takes_logprobs_of_claims),
             checks,
             tapes: BTreeMap::new(),
-            tape_tokens_max: made.policy().limits.hold_bytes_max as usize,
-            tokens: Tokens::new(made.policy().limits.hold_bytes_max as usize),
+            tape_tokens_max: made.limits().hold_bytes_max as usize,
+            tokens: Tokens::new(made.limits().hold_bytes_max as usize),
         }
+    }
+
+    /// The limits of the policy.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.gate.limits()
     }
 
     /// From here on every step carries its records for a trace.

@@ -10,7 +10,7 @@ use tidegate_score::{Finding, Segmenter, TokenStat};
 
 use crate::checks::Checks;
 use crate::ledger::{Input, Judged, Ledger, Matched, Outcome};
-use crate::policy::{MeasureKind, Mode, Policy, PolicyError, Source, TextAction, Unit};
+use crate::policy::{Limits, MeasureKind, Mode, Policy, PolicyError, Source, TextAction, Unit};
 use crate::text::{Piece, TextRules};
 use crate::trace::{Names, Record};
 use crate::verdict::{Halted, Verdict};
@@ -183,7 +183,7 @@ pub struct TextMatch {
     /// The check whose rule it is.
     pub check: Arc<str>,
     /// The rule's name in the library, if it is from there.
-    pub rule: Option<&'static str>,
+    pub rule: Option<Arc<str>>,
     /// What the check does to a match.
     pub action: TextAction,
     /// Whether the check enforces or is in shadow mode.
@@ -246,6 +246,12 @@ impl Gate {
     /// Those of [`Checks::new`].
     pub fn new(policy: &Policy) -> Result<Gate, PolicyError> {
         Ok(Checks::new(policy)?.gate())
+    }
+
+    /// The limits of the policy.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.checks.limits()
     }
 
     pub(crate) fn with(checks: &Checks) -> Gate {
@@ -481,7 +487,7 @@ impl Gate {
     fn new_text(&self, channel: Channel) -> Text {
         let mut watching = self.ledger.checks().iter().filter(|check| check.watches(channel));
         let claims = watching.any(|check| check.score.unit() == Unit::Claim);
-        let claim_bytes_max = u64::from(self.checks.policy().limits.claim_bytes_max);
+        let claim_bytes_max = u64::from(self.limits().claim_bytes_max);
         let segmenter = claims.then(|| Segmenter::new(claim_bytes_max));
         Text::new(segmenter, TextRules::new(self.checks.scans(channel), channel))
     }
@@ -544,7 +550,7 @@ impl Gate {
             choice,
             channel,
             check: rule.check.clone(),
-            rule: rule.name,
+            rule: rule.name.clone(),
             action: rule.action,
             mode: rule.mode,
             span: start..end,

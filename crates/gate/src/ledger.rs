@@ -188,8 +188,8 @@ struct Judging {
 
 impl Ledger {
     pub(crate) fn new(checks: &Checks) -> Ledger {
-        let Shared { policy, halt, text, .. } = &*checks.shared;
-        Ledger::of(policy, halt.clone(), text.clone())
+        let Shared { limits, on_fault, halt, text, .. } = &*checks.shared;
+        Ledger::of(*limits, *on_fault, halt.clone(), text.clone())
     }
 
     /// A ledger for a replay, which sees no text and needs no automata.
@@ -198,18 +198,24 @@ impl Ledger {
     /// When a field of the policy is out of range.
     pub(crate) fn for_replay(policy: &Policy) -> Result<Ledger, PolicyError> {
         policy.validate()?;
-        Ok(Ledger::of(policy, policy.running(), text_rules(policy)))
+        let (limits, on_fault) = (policy.limits, policy.stream.on_fault);
+        Ok(Ledger::of(limits, on_fault, policy.running(), text_rules(policy)))
     }
 
-    fn of(policy: &Policy, checks: Arc<[HaltCheck]>, text: Arc<[TextRule]>) -> Ledger {
+    fn of(
+        limits: Limits,
+        on_fault: OnError,
+        checks: Arc<[HaltCheck]>,
+        text: Arc<[TextRule]>,
+    ) -> Ledger {
         // the limits were looked at with the policy
         let rule = |check: &HaltCheck| HaltRule::new(&check.config()).ok();
         Ledger {
             rules: checks.iter().filter_map(rule).collect(),
             checks,
             text,
-            limits: policy.limits,
-            on_fault: policy.stream.on_fault,
+            limits,
+            on_fault,
             choices: BTreeMap::new(),
             noted: BTreeSet::new(),
             shut: None,
@@ -695,7 +701,7 @@ impl TextRule {
         held: Option<u64>,
     ) -> Halted {
         let limit = u64::from(self.hold_bytes_max);
-        let what = match (held, self.name) {
+        let what = match (held, self.name.as_deref()) {
             (Some(held), _) if held > limit => format!("{code} ({held} > {limit} bytes)"),
             // text rules give up on what they had to read again too often
             (Some(held), _) => format!("{code} ({held} bytes, read again too often)"),
@@ -705,7 +711,7 @@ impl TextRule {
         Halted {
             check: self.check.to_string(),
             code: code.to_string(),
-            rule: self.name.map(str::to_string),
+            rule: self.name.as_deref().map(str::to_string),
             choice,
             channel: Some(channel),
             index: None,

@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | read a policy from TOML, YAML or JSON | [`Policy::parse`] |
 //! | make a policy ready once and use it for many responses | [`Checks`] |
+//! | compile a policy to bytes, for where it must be ready at once | [`Checks::to_bytes`], [`Checks::from_bytes`] |
 //! | gate a provider's bytes with the scorers of this project | [`StreamDriver`] |
 //! | gate text with the scorers of this project | [`Driver`] |
 //! | leave scorers that are slow to threads or tasks of your own | [`Driver::defer`] |
@@ -33,6 +34,7 @@
 //! formats are the business of the `tidegate-wire` crate.
 
 mod checks;
+mod compiled;
 pub mod document;
 mod driver;
 mod gate;
@@ -46,6 +48,7 @@ mod verdict;
 mod words;
 
 pub use checks::Checks;
+pub use compiled::CompiledPolicyError;
 pub use document::Format;
 pub use driver::{Cause, Driver, NoScorer, Turn};
 pub use gate::{Event, Gate, Passed, Release, Request, Step, TextMatch, UnknownRequest};

@@ -6,7 +6,7 @@ use tidegate_wire::{Delta, Framing, Item, Limits, Wire};
 
 use crate::driver::{Driver, Turn};
 use crate::gate::{Request, UnknownRequest};
-use crate::policy::{Policy, Source};
+use crate::policy::Source;
 
 /// A longer word of plain text, in bytes, counts as several.
 const WORD_BYTES_MAX: usize = 256;
@@ -30,11 +30,12 @@ impl StreamDriver {
     /// Reads bytes in this framing, under the limits of the policy that the
     /// driver runs.
     #[must_use]
-    pub fn new(framing: Framing, policy: &Policy, driver: Driver) -> StreamDriver {
+    pub fn new(framing: Framing, driver: Driver) -> StreamDriver {
+        let of_policy = driver.limits();
         let limits = Limits {
-            event_bytes_max: policy.limits.event_bytes_max as usize,
-            choices_max: policy.limits.choices_max,
-            tools_max: policy.limits.tools_max,
+            event_bytes_max: of_policy.event_bytes_max as usize,
+            choices_max: of_policy.choices_max,
+            tools_max: of_policy.tools_max,
         };
         StreamDriver { wire: Wire::new(framing, limits), driver, plain: Plain::default() }
     }

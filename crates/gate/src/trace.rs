@@ -238,12 +238,12 @@ impl Names {
     fn rule(&self, number: usize) -> (String, Option<String>) {
         let rule = self.rules.get(number);
         let check = rule.map(|rule| rule.check.to_string()).unwrap_or_default();
-        (check, rule.and_then(|rule| rule.name).map(str::to_string))
+        (check, rule.and_then(|rule| rule.name.as_deref()).map(str::to_string))
     }
 
     fn rule_number(&self, check: &str, name: Option<&str>) -> Result<usize, String> {
         let mut rules = self.rules.iter();
-        let number = rules.position(|rule| *rule.check == *check && rule.name == name);
+        let number = rules.position(|rule| *rule.check == *check && rule.name.as_deref() == name);
         number.ok_or_else(|| match name {
             Some(name) => format!("the policy has no running check `{check}` with a rule `{name}`"),
             None => format!("the policy has no running check `{check}`"),

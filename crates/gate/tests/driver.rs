@@ -143,7 +143,7 @@ fn what_a_halt_makes_moot_is_taken_back() {
 #[test]
 fn a_stream_is_driven_the_same_way() {
     let policy = Policy::parse(POLICY, Format::Toml).unwrap();
-    let mut stream = StreamDriver::new(Framing::Text, &policy, driver());
+    let mut stream = StreamDriver::new(Framing::Text, driver());
     let mut seen = Seen::default();
     stream.push(b"The museum opens at 9. It cl", &mut |turn| seen.note(turn));
     let early: Vec<Request> = std::iter::from_fn(|| stream.next_request()).collect();

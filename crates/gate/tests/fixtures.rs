@@ -166,7 +166,7 @@ struct Match {
     channel: String,
     check: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'static str>,
+    rule: Option<String>,
     action: TextAction,
     mode: Mode,
     start: u64,
@@ -179,7 +179,7 @@ impl Match {
             choice: found.choice,
             channel: found.channel.to_string(),
             check: found.check.to_string(),
-            rule: found.rule,
+            rule: found.rule.as_deref().map(str::to_string),
             action: found.action,
             mode: found.mode,
             start: found.span.start,
@@ -325,7 +325,7 @@ fn stream(case: &Case, checks: &Checks, pieces: &[&[u8]]) -> Result_ {
     if let Some(facts) = &case.facts {
         driver.set_scorer(Source::Facts, FactsScorer::new(Facts::from_text(facts).unwrap()));
     }
-    let mut stream = StreamDriver::new(Framing::Auto, checks.policy(), driver);
+    let mut stream = StreamDriver::new(Framing::Auto, driver);
     let mut result = Result_::default();
     for piece in pieces {
         stream.push(piece, &mut |turn| result.note(turn.step));
@@ -376,6 +376,19 @@ fn characters(text: &str) -> Vec<String> {
     text.chars().map(String::from).collect()
 }
 
+/// The same policy by way of its bytes.
+fn compiled(checks: &Checks) -> Checks {
+    let bytes = checks.to_bytes();
+    let compiled = Checks::from_bytes(&bytes).unwrap();
+    assert_eq!(compiled.policy(), checks.policy());
+    assert_eq!(compiled.to_bytes(), bytes);
+    let (mut head, mut line) = (Vec::new(), Vec::new());
+    compiled.write_trace_head(&mut head);
+    Record::head(checks.policy()).write_line(&mut line);
+    assert_eq!(head, line);
+    compiled
+}
+
 /// The outcome of a case, in every cut.
 fn outcome(case: &Case) -> Value {
     if let Some(input) = &case.kernel {
@@ -387,11 +400,13 @@ fn outcome(case: &Case) -> Value {
         Err(error) => return error_value(&error),
     };
     let checks = Checks::new(&policy).unwrap();
+    let compiled = compiled(&checks);
     let mut random = Random(7);
     let result = match &case.stream {
         Some(text) => {
             let bytes = text.as_bytes();
             let whole = stream(case, &checks, &[bytes]);
+            assert_eq!(stream(case, &compiled, &[bytes]), whole, "compiled");
             for at in 0..bytes.len() {
                 let (head, tail) = bytes.split_at(at);
                 assert_eq!(stream(case, &checks, &[head, tail]), whole, "cut at {at}");
@@ -406,6 +421,8 @@ fn outcome(case: &Case) -> Value {
         }
         None => {
             let whole = calls(case, &checks, &mut |text| vec![text.to_string()]);
+            let again = calls(case, &compiled, &mut |text| vec![text.to_string()]);
+            assert_eq!(again, whole, "compiled");
             if case.uncut {
                 return serde_json::to_value(whole).unwrap();
             }

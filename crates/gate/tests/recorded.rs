@@ -60,7 +60,7 @@ fn run(policy: &Policy, good_claims: u32, bytes: &[u8], piece: usize) -> Outcome
     let mut driver = Driver::new(policy).unwrap();
     driver.record();
     driver.set_scorer(Source::Host, GoodFor(good_claims));
-    let mut stream = StreamDriver::new(Framing::Auto, policy, driver);
+    let mut stream = StreamDriver::new(Framing::Auto, driver);
     let mut released = Texts::new();
     let mut trace = vec![Record::head(policy)];
     let mut on_turn = |turn: tidegate::Turn<'_>| {

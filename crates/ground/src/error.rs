@@ -20,6 +20,10 @@ pub(crate) enum Fault {
     Binary {
         at: usize,
     },
+    #[cfg_attr(
+        not(feature = "formats"),
+        expect(dead_code, reason = "rows are those of CSV and JSON Lines")
+    )]
     Row {
         line: u64,
         what: String,

@@ -38,7 +38,10 @@ fn some() -> Vec<Rule> {
     vec![
         mask("[key]", r"sk-[a-z0-9]{8,}"),
         Rule::regex(r"(?i)forbidden"),
-        Rule { checksum: Some(Checksum::Luhn), ..mask("[\"card\"]", r"(?-u:\b)(?:[0-9][ -]?){15}[0-9](?-u:\b)") },
+        Rule {
+            checksum: Some(Checksum::Luhn),
+            ..mask("[\"card\"]", r"(?-u:\b)(?:[0-9][ -]?){15}[0-9](?-u:\b)")
+        },
         Rule { hold_bytes_max: 64, on_overflow: OnOverflow::Release, ..mask("-", r"\{\{.*\}\}") },
         Rule { action: Action::Flag, ..Rule::regex(r"(?m)^Dear [A-Z]\w+,$") },
         mask("[key]", "token: [0-9a-f]{4}"),
