@@ -1,5 +1,6 @@
 //! What every fuzz target checks.
 
+pub mod compiled;
 pub mod facts;
 pub mod segmenter;
 pub mod text;
@@ -56,8 +57,7 @@ pub fn bytes(data: &[u8]) {
     let policy = "version = 1\nstream.on_fault = \"allow\"\n[[halt]]\nmode = \"shadow\"\n\
         [[halt]]\nname = \"claims\"\nscore = { from = \"logprob\", at = \"claim\" }";
     let policy = Policy::parse(policy, Format::Toml).expect("a good policy");
-    let mut stream =
-        StreamDriver::new(Framing::Auto, Driver::new(&policy).expect("a good policy"));
+    let mut stream = StreamDriver::new(Framing::Auto, Driver::new(&policy).expect("a good policy"));
     stream.push(data, &mut |_| ());
     stream.finish(&mut |_| ());
 }

@@ -124,7 +124,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod annotate;
 mod automaton;
+mod build;
 mod checksum;
 mod edit;
 mod filter;

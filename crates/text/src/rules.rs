@@ -152,8 +152,8 @@ impl Rules {
             }
         }
         Ok(Rules {
-            deciding: Set::new(deciding, automaton_bytes_max)?,
-            flagging: Set::new(flagging, automaton_bytes_max)?,
+            deciding: Set::new(&deciding, automaton_bytes_max)?,
+            flagging: Set::new(&flagging, automaton_bytes_max)?,
             holds,
         })
     }
@@ -201,10 +201,13 @@ struct Ready<'a> {
 }
 
 impl Set {
-    fn new(mut ready: Vec<Ready<'_>>, bytes_max: usize) -> Result<Set, RuleError> {
-        let effects = effects(&ready);
+    fn new(ready: &[Ready<'_>], bytes_max: usize) -> Result<Set, RuleError> {
+        let set_rule =
+            |it: &Ready<'_>| SetRule { number: it.number, deed: Deed::of(&it.rule.action) };
+        let rules: Vec<SetRule> = ready.iter().map(set_rule).collect();
+        let effects = effects(&rules);
         let mut kins: Vec<Kin> = Vec::new();
-        for ready in &ready {
+        for ready in ready {
             if !kins.contains(&ready.kin) {
                 kins.push(ready.kin);
             }
@@ -230,10 +233,6 @@ impl Set {
                 Automaton::new(&hirs, &numbers, &effects, bytes_max).map_err(too_large)?;
             groups.push(Group { automaton, checksum: rule.checksum, limit });
         }
-        let rules = ready
-            .drain(..)
-            .map(|ready| SetRule { number: ready.number, deed: Deed::of(&ready.rule.action) })
-            .collect();
         Ok(Set::of(groups, rules, effects))
     }
 
@@ -263,14 +262,13 @@ impl Set {
 }
 
 /// The number of what each rule does: masks with one replacement do the same.
-fn effects(ready: &[Ready<'_>]) -> Vec<u16> {
-    let mut known: Vec<&Action> = Vec::new();
-    let mut effects = Vec::with_capacity(ready.len());
-    for ready in ready {
-        let action = &ready.rule.action;
-        let same = known.iter().position(|other| *other == action && *action != Action::Halt);
+pub(crate) fn effects(rules: &[SetRule]) -> Vec<u16> {
+    let mut known: Vec<&Deed> = Vec::new();
+    let mut effects = Vec::with_capacity(rules.len());
+    for SetRule { deed, .. } in rules {
+        let same = known.iter().position(|known| known.is_same(deed));
         let number = same.unwrap_or_else(|| {
-            known.push(action);
+            known.push(deed);
             known.len() - 1
         });
         effects.push(u16::try_from(number).unwrap_or(u16::MAX));
@@ -301,6 +299,15 @@ pub(crate) fn group_bit(number: usize) -> u64 {
 }
 
 impl Deed {
+    fn is_same(&self, other: &Deed) -> bool {
+        match (self, other) {
+            (Deed::Mask(with), Deed::Mask(other)) => with.plain == other.plain,
+            (Deed::Flag, Deed::Flag) => true,
+            // each halt is one of its own
+            _ => false,
+        }
+    }
+
     fn of(action: &Action) -> Deed {
         match action {
             Action::Halt => Deed::Halt,

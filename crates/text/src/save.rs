@@ -4,26 +4,27 @@
 //! rules:     set of those that decide, set of those that flag, holds
 //! holds:     count, each: 0 unbounded, else bytes + 1
 //! set:       rules, groups
-//! rules:     count, each: number, deed (0 halt, 1 flag, 2 mask: length, bytes), effect
+//! rules:     count, each: number, deed (0 halt, 1 flag, 2 mask: length, bytes)
 //! groups:    count, each: checksum, limit (0, or 1: bytes, what follows), automaton
-//! automaton: stride, classes, kinds of states, states, starts, first quiet state, rows
+//! automaton: stride, classes, states, rows, starts
 //! classes:   runs that make 256: length, class
-//! kinds:     count, each: the five parts of `State`
-//! states:    count, each: its kind
+//! states:    count, each: the rule that `ended`, the rule `at_end`: 0 for none, else + 1
 //! rows:      for each state runs that make the stride: length, follower
 //! ```
 //!
-//! Numbers are LEB128.
+//! Numbers are LEB128. What may come of a state is not kept: it is found again, and so
+//! it is right whatever was read.
 
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::Checksum;
-use crate::automaton::{Automaton, Before, DEAD, Effect, Future, NONE, RuleNumber, State};
+use crate::annotate::Raw;
+use crate::automaton::{Automaton, Before, DEAD, NONE, RuleNumber, State};
 use crate::hold::Hold;
 use crate::rule::OnOverflow;
-use crate::rules::{Deed, Group, Limit, Replacement, Rules, Set, SetRule};
+use crate::rules::{Deed, Group, Limit, Replacement, Rules, Set, SetRule, effects};
 
 /// Bytes are no rules that [`Rules::to_bytes`] wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +104,7 @@ fn write_runs<T: PartialEq>(to: &mut Vec<u8>, values: &[T], number: impl Fn(&T) 
 
 fn write_set(to: &mut Vec<u8>, set: &Set) {
     write(to, set.rules.len());
-    for (rule, effect) in set.rules.iter().zip(&set.effects) {
+    for rule in &set.rules {
         write(to, rule.number);
         match &rule.deed {
             Deed::Halt => write(to, 0),
@@ -114,7 +115,6 @@ fn write_set(to: &mut Vec<u8>, set: &Set) {
                 to.extend_from_slice(with.plain.as_bytes());
             }
         }
-        write(to, usize::from(*effect));
     }
     write(to, set.groups.len());
     for Group { automaton, checksum, limit } in &set.groups {
@@ -141,42 +141,17 @@ fn write_set(to: &mut Vec<u8>, set: &Set) {
 fn write_automaton(to: &mut Vec<u8>, automaton: &Automaton) {
     write(to, automaton.stride);
     write_runs(to, &automaton.classes, |class| usize::from(*class));
-    let mut kinds: Vec<State> = Vec::new();
-    let mut of_states = Vec::with_capacity(automaton.states.len());
+    write(to, automaton.states.len());
     for state in &automaton.states {
-        let known = kinds.iter().rposition(|kind| kind == state);
-        of_states.push(known.unwrap_or_else(|| {
-            kinds.push(*state);
-            kinds.len() - 1
-        }));
-    }
-    write(to, kinds.len());
-    for State { ended, ends, at_end, future, lapses } in &kinds {
-        for rule in [*ended, *ends, *at_end] {
-            write_rule(to, rule);
-        }
-        match future.effect {
-            Effect::Nothing => write(to, 0),
-            Effect::Several => write(to, 1),
-            Effect::One(effect) => write(to, 2 + usize::from(effect)),
-        }
-        if !future.is_nothing() {
-            write_rule(to, future.first);
-            write_rule(to, future.last);
-        }
-        write(to, usize::from(*lapses));
-    }
-    write(to, of_states.len());
-    for kind in of_states {
-        write(to, kind);
+        write_rule(to, state.ended);
+        write_rule(to, state.at_end);
     }
     let number = |state: &u32| automaton.number(*state);
-    for start in &automaton.starts {
-        write(to, number(start));
-    }
-    write(to, number(&automaton.quiet));
     for row in automaton.next.chunks(automaton.stride) {
         write_runs(to, row, number);
+    }
+    for start in &automaton.starts {
+        write(to, number(start));
     }
 }
 
@@ -256,7 +231,7 @@ impl From<'_> {
         if count >= usize::from(NONE) {
             return Err(NO_RULE);
         }
-        let (mut rules, mut effects) = (Vec::new(), Vec::new());
+        let mut rules = Vec::new();
         for _ in 0..count {
             let number = self.number()?;
             let deed = match self.number()? {
@@ -270,9 +245,8 @@ impl From<'_> {
                 _ => return Err(SavedError("a rule does what is not known")),
             };
             rules.push(SetRule { number, deed });
-            let effect = u16::try_from(self.number()?);
-            effects.push(effect.map_err(|_| SavedError("an effect is not there"))?);
         }
+        let effects = effects(&rules);
         let mut groups = Vec::new();
         for _ in 0..self.count()? {
             let checksum = match self.number()? {
@@ -292,13 +266,13 @@ impl From<'_> {
                     Some(Limit { hold_bytes_max, on_overflow })
                 }
             };
-            let automaton = self.automaton(count)?;
+            let automaton = self.automaton(&effects)?;
             groups.push(Group { automaton, checksum, limit });
         }
         Ok(Set::of(groups, rules, effects))
     }
 
-    fn automaton(&mut self, rules: usize) -> Result<Automaton, SavedError> {
+    fn automaton(&mut self, effects: &[u16]) -> Result<Automaton, SavedError> {
         let stride = self.below(257, SavedError("there are more classes than bytes"))?;
         let mut classes = [0; 256];
         let mut at = 0;
@@ -308,54 +282,35 @@ impl From<'_> {
             }
             at += len;
         })?;
-        let mut kinds = Vec::new();
-        for _ in 0..self.count()? {
-            kinds.push(self.kind(rules)?);
-        }
         let count = self.count()?;
         let bytes = (stride * size_of::<u32>() + size_of::<State>()).checked_mul(count);
         let bytes = bytes.filter(|bytes| *bytes <= self.automata_bytes_left).ok_or(TOO_LARGE)?;
         self.automata_bytes_left -= bytes;
-        let mut states = Vec::with_capacity(count);
+        let mut matches = Vec::with_capacity(count);
         for _ in 0..count {
-            let kind = self.below(kinds.len(), NO_STATE)?;
-            states.push(*kinds.get(kind).ok_or(NO_STATE)?);
+            matches.push((self.rule(effects.len())?, self.rule(effects.len())?));
         }
-        let mut starts = [DEAD; 5];
-        for start in &mut starts {
-            *start = (self.below(count, NO_STATE)? * stride) as u32;
-        }
-        let quiet = (self.below(count + 1, NO_STATE)? * stride) as u32;
         let mut next = vec![DEAD; count * stride];
         let mut at = 0;
         for _ in 0..count {
             self.runs(stride, count, &NO_STATE, |len, follower| {
                 for slot in next.iter_mut().skip(at).take(len) {
-                    *slot = (follower * stride) as u32;
+                    *slot = follower as u32;
                 }
                 at += len;
             })?;
         }
-        let automaton = Automaton { classes, stride, next, states, starts, quiet };
+        let mut starts = [DEAD; 5];
+        for start in &mut starts {
+            *start = self.below(count, NO_STATE)? as u32;
+        }
+        let raw = Raw { classes, stride, next, matches, starts };
+        let automaton =
+            raw.annotate(effects).map_err(|_| SavedError("an automaton is none of text"))?;
         if automaton.matches_nothing() {
             return Err(SavedError("a rule matches the empty text"));
         }
         Ok(automaton)
-    }
-
-    fn kind(&mut self, rules: usize) -> Result<State, SavedError> {
-        let (ended, ends, at_end) = (self.rule(rules)?, self.rule(rules)?, self.rule(rules)?);
-        let effect = match self.number()? {
-            0 => Effect::Nothing,
-            1 => Effect::Several,
-            effect => Effect::One(u16::try_from(effect - 2).map_err(|_| NO_RULE)?),
-        };
-        let (first, last) = match effect {
-            Effect::Nothing => (NONE, 0),
-            _ => (self.rule(rules)?, self.rule(rules)?),
-        };
-        let lapses = self.number()? != 0;
-        Ok(State { ended, ends, at_end, future: Future { first, last, effect }, lapses })
     }
 }
 

@@ -1,0 +1,122 @@
+//! Compiled policies: the same verdicts, and no bytes that make a gate fail.
+//! All contract cases are run with compiled policies too: `fixtures.rs`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use tidegate::{Channel, Checks, Format, Policy};
+
+const POLICY: &str = r#"
+version = 1
+[[halt]]
+name = "tokens"
+hard_limit = 0.1
+[[halt]]
+name = "claims"
+mode = "shadow"
+channels = ["content", "tool"]
+score = { from = "blend", at = "claim", blend = { bias = -1.5, weights = { facts = 2.0, "logprob.min" = 0.5 } } }
+[[text]]
+name = "keys"
+use = ["openai_key"]
+action = "mask"
+[[text]]
+name = "words"
+literals = ["forbidden", "東京"]
+ignore_case = true
+channels = ["content"]
+action = "halt"
+[[text]]
+name = "trial"
+regex = '\{\{.*\}\}'
+mode = "shadow"
+action = "mask"
+[limits]
+hold_bytes_max = 4096
+"#;
+
+const TEXT: &str = "Dear Anna, {{ name }} the key is sk-abcdefghijklmnopqrst; 東 is not forbidden.";
+
+fn checks() -> Checks {
+    Checks::new(&Policy::parse(POLICY, Format::Toml).unwrap()).unwrap()
+}
+
+/// All that a gate does with the text in pieces of so many characters.
+fn run(checks: &Checks, piece: usize) -> String {
+    let mut gate = checks.gate();
+    gate.record();
+    let mut did = String::new();
+    for channel in [Channel::Content, Channel::Tool(0)] {
+        for piece in TEXT.chars().collect::<Vec<_>>().chunks(piece) {
+            let piece: String = piece.iter().collect();
+            did += &format!("{:?}\n", gate.push(0, channel, &piece));
+        }
+    }
+    did + &format!("{:?}", gate.finish(0))
+}
+
+/// As [`Checks::to_bytes`] begins: what it is, and a checksum.
+const HEAD_BYTES: usize = "tidegate compiled policy 1\n".len() + 4;
+
+fn seal(bytes: &mut [u8]) {
+    let (head, body) = bytes.split_at_mut(HEAD_BYTES);
+    head[HEAD_BYTES - 4..].copy_from_slice(&crc32fast::hash(body).to_le_bytes());
+}
+
+#[test]
+fn it_is_the_same_policy() {
+    let checks = checks();
+    let compiled = Checks::from_bytes(&checks.to_bytes()).unwrap();
+    assert_eq!(compiled.policy(), checks.policy());
+    assert_eq!(compiled.halt(), checks.halt());
+    assert_eq!(compiled.limits(), checks.limits());
+    for piece in [1, 5, 1000] {
+        assert_eq!(run(&compiled, piece), run(&checks, piece));
+    }
+}
+
+#[test]
+fn what_is_no_compiled_policy_says_so() {
+    let bytes = checks().to_bytes();
+    let error = |bytes: &[u8]| Checks::from_bytes(bytes).unwrap_err().to_string();
+    assert_eq!(error(b""), "this is no compiled policy: it begins otherwise");
+    assert_eq!(error(POLICY.as_bytes()), "this is no compiled policy: it begins otherwise");
+    let later = [b"tidegate compiled policy 2\n", &bytes[HEAD_BYTES - 4..]].concat();
+    assert_eq!(error(&later), "this is no compiled policy: it begins otherwise");
+    assert_eq!(error(&bytes[..HEAD_BYTES - 1]), "this is no compiled policy: it is cut off");
+    assert_eq!(
+        error(&bytes[..bytes.len() - 1]),
+        "this is no compiled policy: its checksum differs"
+    );
+    let longer = [&bytes[..], b"\0"].concat();
+    assert_eq!(error(&longer), "this is no compiled policy: its checksum differs");
+    let mut sealed = longer;
+    seal(&mut sealed);
+    assert_eq!(error(&sealed), "this is no compiled policy: there is more behind it");
+    for len in HEAD_BYTES..bytes.len() {
+        let mut cut = bytes[..len].to_vec();
+        seal(&mut cut);
+        assert!(Checks::from_bytes(&cut).is_err(), "{len}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Bytes that were changed, with a checksum that is right again, are refused or make a gate
+    /// that comes to an end.
+    #[test]
+    fn changed_bytes_fail_nothing(changes in prop::collection::vec((0.0f64..1.0, any::<u8>()), 1..4)) {
+        static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| checks().to_bytes());
+        let mut bytes = BYTES.clone();
+        let body = (bytes.len() - HEAD_BYTES) as f64;
+        for (place, byte) in changes {
+            bytes[HEAD_BYTES + (place * body) as usize] = byte;
+        }
+        seal(&mut bytes);
+        if let Ok(checks) = Checks::from_bytes(&bytes) {
+            run(&checks, 7);
+        }
+    }
+}
