@@ -121,8 +121,10 @@ impl Graph {
             at += 1;
             let Some(followers) = of_states.get_mut(number as usize) else { continue };
             for (follower, phases) in raw.row(number as usize).iter().zip(steps.from(phase, raw)) {
-                for phase in phases {
-                    find(*follower, *phase, &mut found)?;
+                if *follower != DEAD {
+                    for phase in phases {
+                        find(*follower, *phase, &mut found)?;
+                    }
                 }
                 if !phases.is_empty() && followers.last() != Some(follower) {
                     followers.push(*follower);
