@@ -129,6 +129,7 @@ type OnObject = (&'static str, &'static str, fn(u32) -> u32);
 const ON_OBJECTS: &[OnObject] = &[
     ("tg_policy_notices", "policy", |it| tg_policy_notices(it, room())),
     ("tg_policy_json", "policy", |it| tg_policy_json(it, room())),
+    ("tg_policy_save", "policy", |it| tg_policy_save(it, room())),
     ("tg_facts_add", "facts", |it| add(it, b"One.", 0)),
     ("tg_facts_save", "facts", |it| tg_facts_save(it, room())),
     ("tg_gate_push", "gate", |it| push(it, "One.")),
@@ -216,6 +217,7 @@ fn pointers_and_lengths() {
     let status_of = |handle: u32| if handle == 0 { u32::MAX } else { TG_OK as u32 };
     let takes: Vec<Takes> = vec![
         ("tg_policy_new", Box::new(move |data, len| status_of(tg_policy_new(data, len, 0)))),
+        ("tg_policy_load", Box::new(move |data, len| status_of(tg_policy_load(data, len)))),
         ("tg_facts_load", Box::new(move |data, len| status_of(tg_facts_load(data, len)))),
         (
             "tg_facts_add, source",
@@ -289,6 +291,7 @@ fn pointers_and_lengths() {
     let writes: Vec<Writes<tg_bytes>> = vec![
         ("tg_policy_notices", Box::new(move |out| tg_policy_notices(policy, out))),
         ("tg_policy_json", Box::new(move |out| tg_policy_json(policy, out))),
+        ("tg_policy_save", Box::new(move |out| tg_policy_save(policy, out))),
         ("tg_facts_save", Box::new(move |out| tg_facts_save(facts, out))),
         ("tg_gate_request", Box::new(move |out| tg_gate_request(gate, out.cast()))),
         ("tg_gate_events", Box::new(move |out| tg_gate_events(gate, out))),
@@ -438,6 +441,15 @@ fn policies_facts_and_traces_that_cannot_be_used() {
          score = { from = \"blend\", blend = { weights = { embed = 1.0 } } }\n",
     );
     makes_none(tg_gate_new(blends, 0, 0), TG_LACKS);
+
+    let kept = policy(FACTS_POLICY);
+    let compiled = read(written(|out| tg_policy_save(kept, out)).unwrap());
+    let loaded = tg_policy_load(compiled.as_ptr(), compiled.len());
+    assert_eq!(read(written(|out| tg_policy_save(loaded, out)).unwrap()), compiled);
+    assert_eq!(text(|out| tg_policy_json(loaded, out)), text(|out| tg_policy_json(kept, out)));
+    for cut in 0..compiled.len() {
+        makes_none(tg_policy_load(compiled.as_ptr(), cut), TG_BAD_POLICY);
+    }
 
     let store = facts();
     let mut saved = read(written(|out| tg_facts_save(store, out)).unwrap());

@@ -174,6 +174,18 @@ impl Tidegate {
         self.made("tg_policy_new", (at, text.len() as u32, format))
     }
 
+    /// A policy that was compiled, by [`Tidegate::compiled`] or `tidegate compile`.
+    pub fn load_policy(&mut self, bytes: &[u8]) -> Result<u32> {
+        let [at] = self.lay([bytes])?;
+        self.made("tg_policy_load", (at, bytes.len() as u32))
+    }
+
+    /// The policy compiled: its bytes, for a host that must have it ready at once.
+    pub fn compiled(&mut self, policy: u32) -> Result<Vec<u8>> {
+        self.done("tg_policy_save", (policy, self.out))?;
+        self.bytes(self.out)
+    }
+
     /// Facts from text.
     pub fn facts(&mut self, source: &str, text: &str) -> Result<u32> {
         let facts = self.made("tg_facts_new", ())?;
@@ -243,9 +255,13 @@ impl Tidegate {
 
     /// What a `tg_bytes` points at.
     fn bytes_at(&self, at: u32) -> Result<String> {
+        Ok(String::from_utf8(self.bytes(at)?)?)
+    }
+
+    fn bytes(&self, at: u32) -> Result<Vec<u8>> {
         let words = self.words(at, BYTES_SIZE)?;
-        let [data, len] = words[..] else { return Ok(String::new()) };
-        Ok(String::from_utf8(self.read(data, len)?.to_vec())?)
+        let [data, len] = words[..] else { return Ok(Vec::new()) };
+        Ok(self.read(data, len)?.to_vec())
     }
 
     fn words(&self, at: u32, size: u32) -> Result<Vec<u32>> {

@@ -42,6 +42,15 @@ pub(crate) fn kernel_path() -> &'static Path {
     })
 }
 
+/// `tidegate-edge.wasm`.
+fn edge_path() -> PathBuf {
+    build("tidegate-edge.wasm", "tidegate-capi", &["--no-default-features"])
+}
+
+pub(crate) fn edge_module() -> Module {
+    Module::from_file(engine(), edge_path()).unwrap()
+}
+
 pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(Engine::default)
