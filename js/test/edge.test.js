@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { Facts, Gate, GateSession, Policy, TidegateError, capabilities, gateText, init, replay } from "tidegate";
+import { connectGate } from "tidegate/worker";
 
-await init(new URL("../dist/tidegate-edge.wasm", import.meta.url));
+const MODULE = new URL("../dist/tidegate-edge.wasm", import.meta.url);
+await init(MODULE);
 
 const MASK = 'version = 1\n[[text]]\nregex = "sk-[a-z]{8}"\naction = "mask"\nreplacement = "[key]"\n';
 const BY_FACTS = 'version = 1\n[[halt]]\nname = "facts"\nscore.from = "facts"\n';
@@ -63,4 +66,16 @@ test("it does what the full module does with policies and facts that were made r
   const deltas = ["The museum opens at 9. Use sk-a", "bcdefgh. It op", "ens at 7. More."];
   for await (const text of gateText(deltas, policy, { facts, onHalt: ({ code }) => halts.push(code) })) shown += text;
   assert.deepEqual([shown, halts], ["The museum opens at 9. Use [key].", ["hard_limit"]]);
+});
+
+test("a Worker with the small module is sent policies compiled", { timeout: 60_000 }, async (t) => {
+  const worker = new Worker(new URL("../dist/worker-entry.js", import.meta.url));
+  t.after(() => worker.terminate());
+  let shown = "";
+  const gate = await connectGate(worker, compiled(MASK), { wasm: MODULE, onStep: ({ text }) => (shown += text) });
+  await gate.push("My task: sk-abcdefgh!");
+  await gate.finish();
+  assert.equal(shown, "My task: [key]!");
+  await assert.rejects(connectGate(worker, MASK), { code: "lacks" });
+  gate.free();
 });
