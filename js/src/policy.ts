@@ -16,7 +16,7 @@ export interface PolicyDocument {
   limits?: Record<string, number>;
 }
 
-/** The handle of a policy that is ready. */
+/** The handle of a policy that is ready: what {@link Policy.fromBytes} gives the constructor, and nobody else. */
 class Ready {
   constructor(readonly handle: number) {}
 }
@@ -34,12 +34,10 @@ export class Policy {
   readonly notices: readonly string[];
 
   /** @throws PolicyError with line, column and help; TidegateError `lacks` */
-  constructor(policy: string | PolicyDocument, format?: PolicyFormat);
-  /** @internal */
-  constructor(policy: Ready);
-  constructor(policy: string | PolicyDocument | Ready, format?: PolicyFormat) {
+  constructor(policy: string | PolicyDocument, format?: PolicyFormat) {
     const it = (this.#engine = engine());
-    this.#handle = policy instanceof Ready ? policy.handle : compile(it, policy, format);
+    const given: unknown = policy;
+    this.#handle = given instanceof Ready ? given.handle : compile(it, policy, format);
     this.notices = JSON.parse(it.ask((out) => it.calls.tg_policy_notices(this.#handle, out))) as string[];
   }
 
@@ -56,7 +54,7 @@ export class Policy {
     const len = it.writeBytes(bytesOf(bytes));
     const handle = it.handle(() => it.calls.tg_policy_load(it.input, len));
     it.shrink();
-    return new Policy(new Ready(handle));
+    return new Policy(new Ready(handle) as never);
   }
 
   /** The policy compiled, as bytes, to be kept. */
