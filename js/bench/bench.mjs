@@ -68,6 +68,7 @@ function pushAll(kernel, tokens) {
 }
 
 const bytes = readFileSync(join(root, "js/dist/tidegate.wasm"));
+const edgeBytes = readFileSync(join(root, "js/dist/tidegate-edge.wasm"));
 const kernelBytes = readFileSync(join(root, "js/dist/tidegate-kernel.wasm"));
 await init(bytes);
 await initKernel(kernelBytes);
@@ -126,9 +127,10 @@ for (const [name, text, options] of [
 console.log("\nA whole recorded stream, in pieces of 256 bytes, all secrets masked and claims held against facts\n");
 const scratch = mkdtempSync(join(tmpdir(), "tidegate-bench-"));
 const policyFile = join(scratch, "policy.toml");
-writeFileSync(policyFile, `${SECRETS}[[halt]]\nscore.from = "facts"\nmode = "shadow"\n`);
+const policyText = `${SECRETS}[[halt]]\nscore.from = "facts"\nmode = "shadow"\n`;
+writeFileSync(policyFile, policyText);
 const factsFile = join(root, "examples/handbook.md");
-const policy = new Policy(readFileSync(policyFile, "utf8"));
+const policy = new Policy(policyText);
 const facts = new Facts(readFileSync(factsFile, "utf8"));
 row("stream", "bytes", "module", "native", "module / native");
 row("---", "---", "---", "---", "---");
@@ -157,20 +159,53 @@ rmSync(scratch, { recursive: true });
 console.log("\nTo begin\n");
 row("what", "time or size");
 row("---", "---");
-for (const [name, module] of [["tidegate-kernel.wasm", kernelBytes], ["tidegate.wasm", bytes]]) {
+for (const [name, module] of [["tidegate-kernel.wasm", kernelBytes], ["tidegate-edge.wasm", edgeBytes], ["tidegate.wasm", bytes]]) {
   const compiled = new WebAssembly.Module(module);
   const [spent] = best([() => time(() => new WebAssembly.Instance(compiled, {}))]);
   row(`instantiate ${name}, compiled`, ns(spent));
 }
-const [made] = best([() => time(() => new Policy(SECRETS).free())], 5);
-row("make a policy with all secrets ready", ns(made));
-// the memory of a module grows by pages of 64 KiB: many gates, so that they show
-const IDLE = 20_000;
-const before = process.memoryUsage();
-const gates = Array.from({ length: IDLE }, () => new Gate(policy, { facts }));
-const after = process.memoryUsage();
-row("memory of an idle gate", `${Math.round((after.external - before.external) / IDLE)} bytes in the module (of ${IDLE} gates)`);
-for (const gate of gates) gate.free();
+const saved = policy.toBytes();
+const edge = bare(edgeBytes);
+const [made, loaded, loadedAtEdge] = best([
+  () => time(() => new Policy(policyText).free()),
+  () => time(() => Policy.fromBytes(saved).free()),
+  () => time(() => edge.tg_drop(edge.tg_policy_load(...edge.lay(saved)))),
+], 5);
+row("policy with all secrets, from text", ns(made));
+row(`the same, compiled (${saved.length} bytes), loaded`, ns(loaded));
+row("the same, loaded in tidegate-edge.wasm", ns(loadedAtEdge));
+
+// the memory of a module grows by pages of 64 KiB: many gates, so that these do not matter
+const GATES = 10_000;
+const it = bare(bytes);
+const known = it.tg_facts_new();
+it.tg_facts_add(known, ...it.lay("facts"), ...it.lay(readFileSync(factsFile)), 0);
+const ready = it.tg_policy_load(...it.lay(saved));
+const some = it.lay("The museum opens at");
+const grown = (work) => {
+  const before = it.memory.buffer.byteLength;
+  work();
+  return `${Math.round((it.memory.buffer.byteLength - before) / GATES)} bytes`;
+};
+const gates = [];
+row(`memory of a gate, of ${GATES} from one policy with facts`, grown(() => {
+  for (let at = 0; at < GATES; at += 1) gates.push(it.tg_gate_new(ready, known, 0));
+}));
+row("and more when its first words came", grown(() => {
+  for (const gate of gates) if ((it.tg_gate_push(gate, 0, 0, ...some) & 0xff) !== 0) throw new Error("a push failed");
+}));
+
+/** An instance of a module by its C ABI alone; `lay` lays down bytes for a call. */
+function bare(module) {
+  const exports = new WebAssembly.Instance(new WebAssembly.Module(module), {}).exports;
+  const lay = (what) => {
+    const bytes = Buffer.from(what);
+    const at = exports.tg_alloc(bytes.length);
+    new Uint8Array(exports.memory.buffer).set(bytes, at);
+    return [at, bytes.length];
+  };
+  return { ...exports, lay };
+}
 
 /** Recorded streams, the longest first, each under 4 MB. */
 function streams(folder) {

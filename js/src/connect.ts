@@ -40,11 +40,14 @@ const PINGS = 4;
  * Opens a gate in a Worker that serves them (`tidegate/worker-entry`, or a file that calls `serveGates`).
  * Several gates can share a Worker. The Worker stays its maker's to terminate.
  *
+ * A policy that is ready goes there compiled, and bytes are a compiled one (`Policy.toBytes`): it is made ready
+ * once, and not in the Worker.
+ *
  * @throws PolicyError, and TidegateError `bad_argument`, `worker_failed`, `worker_silent`, `bad_answer`
  */
 export async function connectGate(
   worker: GateWorker,
-  policy: Policy | string | PolicyDocument,
+  policy: Policy | Uint8Array | ArrayBuffer | string | PolicyDocument,
   options: ConnectOptions = {},
 ): Promise<WorkerGate> {
   if ("scorers" in options) {
@@ -60,7 +63,7 @@ export async function connectGate(
   const gate = new WorkerGate(link, window, options);
   try {
     await link.call(gate.id, "open", {
-      policy: typeof policy === "string" ? policy : JSON.stringify(policy),
+      policy: crossing(policy),
       facts: typeof facts === "object" && "toBytes" in facts ? facts.toBytes() : facts,
       record,
       wasm: wasm instanceof URL ? wasm.href : wasm,
@@ -70,6 +73,13 @@ export async function connectGate(
     throw error;
   }
   return gate;
+}
+
+/** A policy as it crosses. */
+function crossing(policy: Policy | Uint8Array | ArrayBuffer | string | PolicyDocument): Calls["open"]["policy"] {
+  if (typeof policy === "string" || policy instanceof Uint8Array || policy instanceof ArrayBuffer) return policy;
+  if (typeof policy === "object" && policy !== null && "toBytes" in policy) return policy.toBytes();
+  return JSON.stringify(policy);
 }
 
 function within(name: string, value: number, least: number, most: number): number {

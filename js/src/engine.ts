@@ -17,6 +17,8 @@ interface Exports extends AbiExports {
   tg_version(): number;
   tg_capabilities(): number;
   tg_policy_new(text: number, len: number, format: number): number;
+  tg_policy_load(data: number, len: number): number;
+  tg_policy_save(policy: number, out: number): number;
   tg_policy_notices(policy: number, out: number): number;
   tg_policy_json(policy: number, out: number): number;
   tg_facts_new(): number;
@@ -64,7 +66,7 @@ export interface Capabilities {
   readonly version: string;
   /** Built with SIMD. */
   readonly simd: boolean;
-  /** Reads policies in TOML, YAML and JSON. */
+  /** Reads policies in TOML, YAML and JSON, and replays traces; without, loads compiled policies only. */
   readonly policies: boolean;
   /** Reads providers' streams: `pushBytes`. */
   readonly wire: boolean;
@@ -72,6 +74,8 @@ export interface Capabilities {
   readonly text: boolean;
   /** Scores claims by facts. */
   readonly facts: boolean;
+  /** Reads facts from Markdown, CSV and JSON Lines; without, from plain text and saved ones. */
+  readonly formats: boolean;
 }
 
 /** An instance of a module with a C ABI. */
@@ -307,6 +311,13 @@ function isWellFormed(text: string, bytes: number): boolean {
   return native === undefined ? !/\p{Surrogate}/u.test(text) : native.call(text);
 }
 
+/** Bytes as a host has them: of a file, of a response. */
+export function bytesOf(bytes: Uint8Array | ArrayBuffer): Uint8Array {
+  if (bytes instanceof Uint8Array) return bytes;
+  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
+  throw expected("bytes", "a Uint8Array or an ArrayBuffer", bytes);
+}
+
 /** An instance of the gate's module. */
 export class Engine extends Abi<Exports> {
   constructor(module: WebAssembly.Module) {
@@ -324,6 +335,7 @@ export class Engine extends Abi<Exports> {
       wire: (bits & 4) !== 0,
       text: (bits & 8) !== 0,
       facts: (bits & 16) !== 0,
+      formats: (bits & 32) !== 0,
     };
   }
 }

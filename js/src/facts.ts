@@ -1,4 +1,4 @@
-import { type Engine, engine } from "./engine.js";
+import { bytesOf, type Engine, engine } from "./engine.js";
 import { expected } from "./errors.js";
 
 const FORMATS = { text: 0, markdown: 1, csv: 2, jsonl: 3 } as const;
@@ -33,10 +33,9 @@ export class Facts {
   }
 
   /** Facts as {@link toBytes} or the program's `tidegate facts` wrote them. */
-  static fromBytes(bytes: Uint8Array): Facts {
-    if (!(bytes instanceof Uint8Array)) throw expected("bytes", "a Uint8Array", bytes);
+  static fromBytes(bytes: Uint8Array | ArrayBuffer): Facts {
     const it = engine();
-    const len = it.writeBytes(bytes);
+    const len = it.writeBytes(bytesOf(bytes));
     const handle = it.handle(() => it.calls.tg_facts_load(it.input, len));
     it.shrink();
     const facts = new Facts();

@@ -10,7 +10,7 @@ export const PROTOCOL = 1;
 export interface Calls {
   ping: Record<never, never>;
   open: {
-    policy: string;
+    policy: string | Uint8Array | ArrayBuffer;
     facts: string | Uint8Array | undefined;
     record: boolean | undefined;
     wasm: string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | WebAssembly.Module | undefined;

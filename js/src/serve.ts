@@ -1,6 +1,6 @@
 // The Worker's side of `connectGate`: gates and their scorers, off the thread that shows the page.
 import { TidegateError } from "./errors.js";
-import { Facts, GateSession, init } from "./index.js";
+import { Facts, GateSession, init, Policy } from "./index.js";
 import type { ModuleInput, SessionOptions } from "./index.js";
 import { failure, isCall, plainStep, PROTOCOL } from "./messages.js";
 import type { Call, Calls, GateStep, Said } from "./messages.js";
@@ -87,11 +87,14 @@ function open(
   scorers: SessionOptions["scorers"] = {},
   onStep: (step: GateStep) => void,
 ): GateSession {
-  const loaded = facts instanceof Uint8Array ? Facts.fromBytes(facts) : facts;
+  const ready = typeof policy === "object" ? Policy.fromBytes(policy) : policy;
+  let loaded: Facts | string | undefined;
   try {
-    return new GateSession(policy, { record, scorers, onStep, ...(loaded === undefined ? {} : { facts: loaded }) });
+    loaded = facts instanceof Uint8Array ? Facts.fromBytes(facts) : facts;
+    return new GateSession(ready, { record, scorers, onStep, ...(loaded === undefined ? {} : { facts: loaded }) });
   } finally {
     // the gate has what it needs of them
+    if (ready instanceof Policy) ready.free();
     if (loaded instanceof Facts) loaded.free();
   }
 }

@@ -3,8 +3,10 @@
 // is the reference; what it does, this does.
 
 /**
- * @typedef {{ name: string, text: string }} CaseFile  A case: its path under `fixtures/` and its JSON
- * @typedef {{ name: string, problem: string | null, runs: number }} Outcome
+ * @typedef {{ name: string, text: string, compiled?: string | { error: string, help?: string } }} CaseFile
+ *   A case: its path under `fixtures/`, its JSON, and its policy as {@link compileCases} gives it
+ * @typedef {{ name: string, problem: string | null, runs: number, lacks?: string, trace?: object }} Outcome
+ *   `lacks`: why the module cannot run the case; `trace`: see {@link Run.gate}
  */
 
 /** A very long push is one thing to try, not thousands (as in the reference). */
@@ -27,6 +29,28 @@ const TOKENS = {
 const LACKS = { "gate/claims-blend.json": "not_ready" };
 
 /**
+ * The cases with their policies compiled, in base64, or why they cannot be used: for a module that reads none.
+ *
+ * @param tidegate the package, loaded with a module that reads policies
+ * @param {readonly CaseFile[]} files
+ * @returns {CaseFile[]}
+ */
+export function compileCases(tidegate, files) {
+  return files.map((file) => {
+    let policy;
+    try {
+      policy = new tidegate.Policy(new Run(tidegate, file).document, "json");
+      return { ...file, compiled: btoa(Array.from(policy.toBytes(), (byte) => String.fromCharCode(byte)).join("")) };
+    } catch (error) {
+      if (!(error instanceof tidegate.PolicyError)) throw error;
+      return { ...file, compiled: { error: error.message, help: error.help } };
+    } finally {
+      policy?.free();
+    }
+  });
+}
+
+/**
  * Runs every case, in every cut.
  *
  * @param tidegate the package `tidegate` with `WasmStreamingKernel` of `tidegate/kernel`, both loaded
@@ -34,12 +58,14 @@ const LACKS = { "gate/claims-blend.json": "not_ready" };
  * @returns {Outcome[]} one for each file, in order; `problem` says what was wrong
  */
 export function runCases(tidegate, files) {
-  return files.map(({ name, text }) => {
-    const run = new Run(tidegate, name, text);
+  return files.map((file) => {
+    const { name } = file;
+    const run = new Run(tidegate, file);
     try {
       run.check();
-      return { name, problem: null, runs: run.runs };
+      return { name, problem: null, runs: run.runs, trace: run.trace };
     } catch (error) {
+      if (error.code === "lacks") return { name, problem: null, runs: 0, lacks: error.message };
       const problem = error instanceof Problem ? error.message : String(error?.stack ?? error);
       return { name, problem, runs: run.runs };
     }
@@ -50,8 +76,9 @@ class Problem extends Error {}
 
 /** One case. */
 class Run {
-  constructor(tidegate, name, text) {
+  constructor(tidegate, { name, text, compiled }) {
     this.tidegate = tidegate;
+    this.compiled = compiled;
     this.tokens = TOKENS[name] ?? [];
     this.lacks = LACKS[name];
     this.runs = 0;
@@ -59,6 +86,18 @@ class Run {
     // the document as it is written: JavaScript's JSON makes 1 of 1.0, and messages quote numbers
     this.document = written(text, "  ", "policy");
     this.config = written(text, "    ", "config");
+    if (this.case.kernel) {
+      const rest = this.config.replace(/^\s*\{/, "").trim() === "}" ? "}" : this.config.replace(/^\s*\{/, ",");
+      this.document = `{"version": 1, "halt": [{"name": "kernel"${rest}]}`;
+    }
+  }
+
+  /** The policy, or the error of it. */
+  policy() {
+    const { Policy, PolicyError } = this.tidegate;
+    if (this.compiled === undefined) return new Policy(this.document, "json");
+    if (typeof this.compiled === "object") throw new PolicyError(this.compiled.error, { help: this.compiled.help });
+    return Policy.fromBytes(Uint8Array.from(atob(this.compiled), (byte) => byte.charCodeAt(0)));
   }
 
   check() {
@@ -66,7 +105,7 @@ class Run {
     if (this.case.kernel) return this.kernel();
     let policy;
     try {
-      policy = new this.tidegate.Policy(this.document, "json");
+      policy = this.policy();
     } catch (error) {
       this.runs += 1;
       return same("error", this.error(error), this.case.expect);
@@ -165,7 +204,10 @@ class Run {
     });
   }
 
-  /** Runs `drive` on a new gate; what came of it, which its trace must give again. */
+  /**
+   * Runs `drive` on a new gate; what came of it, which its trace must give again. A module that reads no policies
+   * replays no traces: then the first is kept, for one that does.
+   */
   gate(policy, drive) {
     this.runs += 1;
     const { Gate, Facts, replay } = this.tidegate;
@@ -191,7 +233,8 @@ class Run {
     try {
       drive(gate, note, answer);
       trace += gate.trace();
-      same("replayed from its trace", plain(replay(trace)), plain(result.halts));
+      if (this.compiled === undefined) same("replayed from its trace", replay(trace), result.halts);
+      else this.trace ??= { trace, halts: plain(result.halts) };
       return result.plain();
     } finally {
       gate.free();
@@ -201,7 +244,7 @@ class Run {
 
   /** The scores through the kernel, and as those of tokens through a gate. */
   kernel() {
-    const { WasmStreamingKernel, Policy } = this.tidegate;
+    const { WasmStreamingKernel } = this.tidegate;
     const { scores } = this.case.kernel;
     const expect = this.case.expect;
     const numbers = scores.flatMap(column);
@@ -216,8 +259,7 @@ class Run {
       }
       this.runs += 1;
       try {
-        const rest = this.config.replace(/^\s*\{/, "").trim() === "}" ? "}" : this.config.replace(/^\s*\{/, ",");
-        policy = new Policy(`{"version": 1, "halt": [{"name": "kernel"${rest}]}`, "json");
+        policy = this.policy();
       } catch (error) {
         same("error of the policy", this.error(error), expect);
       }

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { randomFillSync } from "node:crypto";
 import { test } from "node:test";
+import { crc32 } from "node:zlib";
 
 import { Facts, Gate, GateSession, Policy, PolicyError, TidegateError, capabilities, gateStream, gateText, init, replay } from "tidegate";
 import initKernel, { WasmStreamingKernel } from "tidegate/kernel";
@@ -10,6 +12,8 @@ import initKernel, { WasmStreamingKernel } from "tidegate/kernel";
 await init();
 await initKernel();
 
+/** Where the sum of a compiled policy stands. */
+const HEAD = "tidegate compiled policy 1\n".length;
 const FACTS = "The museum opens at 9 and closes at 5.";
 const BY_FACTS = 'version = 1\n[[halt]]\nname = "facts"\nscore.from = "facts"\n';
 const BY_HOST = 'version = 1\n[[halt]]\nscore = { from = "host", at = "claim" }\n';
@@ -159,13 +163,66 @@ test("a policy that cannot be used says where and what to do", () => {
   assert.match(new Policy("version = 1").notices[0], /no check enforces/);
 });
 
+test("a policy is compiled, kept and loaded again: it decides the same", () => {
+  const source = `${MASK}[[halt]]\nname = "facts"\nscore.from = "facts"\n`;
+  const policy = new Policy(source);
+  const [document, bytes] = [policy.toJSON(), policy.toBytes()];
+  const loaded = [bytes, bytes.buffer, Buffer.concat([Buffer.from("ab"), bytes]).subarray(2)].map((from) => Policy.fromBytes(from));
+  assert.deepEqual(loaded.map((it) => it.notices), [[], [], []]);
+  for (const it of [policy, ...loaded]) {
+    assert.deepEqual(it.toJSON(), document);
+    assert.deepEqual(it.toBytes(), bytes);
+    const gate = new Gate(it, { facts: FACTS, record: true });
+    it.free();
+    const shown = gate.push("Use sk-abcdefgh. The museum opens at 7.").text + gate.finish().text;
+    assert.deepEqual([shown, gate.verdict().halted.code], ["Use [key].", "hard_limit"]);
+    assert.deepEqual(replay(gate.trace()), [gate.verdict().halted]);
+    gate.free();
+  }
+  refuses(() => policy.toBytes(), "bad_handle", /stands for nothing/);
+  assert.equal(bytes.length > 0 && Policy.fromBytes(bytes).toJSON().version, 1, "a copy: it outlives its policy");
+});
+
+test("bytes that are no compiled policy are named, and the module goes on", () => {
+  for (const bytes of [undefined, null, 7, "tidegate", {}, [1], new Uint16Array(4), new DataView(new ArrayBuffer(4))]) {
+    refuses(() => Policy.fromBytes(bytes), "bad_argument", /`bytes` is .*expected a Uint8Array or an ArrayBuffer/);
+  }
+  const damaged = (bytes) => refuses(() => Policy.fromBytes(bytes), "bad_policy", /no compiled policy/, PolicyError);
+  const bytes = new Policy(MASK).toBytes();
+  for (let len = 0; len < bytes.length; len += 1) damaged(bytes.slice(0, len));
+  damaged(new Uint8Array([...bytes, 0]));
+  damaged(new TextEncoder().encode(MASK));
+  damaged(randomFillSync(new Uint8Array(1 << 20)));
+  // with the sum made right again, what is flipped is looked at for itself: it may be another policy
+  let others = 0;
+  for (let at = 0; at < bytes.length * 8; at += 1) {
+    const flipped = bytes.slice();
+    flipped[at >> 3] ^= 1 << (at & 7);
+    damaged(flipped);
+    new DataView(flipped.buffer).setUint32(HEAD, crc32(flipped.subarray(HEAD + 4)), true);
+    try {
+      const policy = Policy.fromBytes(flipped);
+      others += 1;
+      const gate = new Gate(policy);
+      gate.push("My task: sk-abcdefgh!");
+      gate.finish();
+      gate.free();
+      policy.free();
+    } catch (error) {
+      assert.ok(["bad_policy", "not_ready", "lacks"].includes(error.code), `bit ${at}: ${error.code}: ${error.message}`);
+    }
+  }
+  assert.ok(others > 0);
+  assert.equal(new Gate(Policy.fromBytes(bytes)).push("sk-abcdefgh").text, "[key]");
+});
+
 test("a check that this build cannot run is an error, not a silence", () => {
   refuses(() => new Gate(BY_FACTS), "not_ready", /the check `facts` takes its scores from `facts`.*give the gate facts/);
   const blend = 'version = 1\nmodels.embed.path = "x"\n[[halt]]\nscore = { from = "blend", blend.weights = { embed = 1.0 } }\n';
   refuses(() => new Gate(blend), "lacks", /the check `halt` blends `embed`/);
   assert.deepEqual(
     { ...capabilities(), version: undefined },
-    { version: undefined, simd: false, policies: true, wire: true, text: true, facts: true },
+    { version: undefined, simd: false, policies: true, wire: true, text: true, facts: true, formats: true },
   );
 });
 

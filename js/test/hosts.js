@@ -15,8 +15,10 @@ import { serve } from "./server.js";
 import { serveWorker } from "./workerd.js";
 
 /**
+ * @typedef {import("./cases.js").Outcome} Outcome
  * @typedef {{ host: string, version: string, ms: number, cases: number, runs: number,
- *   problems: { name: string, problem: string }[] }} Row  `ms`: how long it took to instantiate both modules
+ *   problems: Outcome[], lacks: Outcome[], traces: Outcome[] }} Row  what `runHost` says; `ms`: how long it took to
+ *   instantiate both modules
  */
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -42,10 +44,10 @@ async function output(file, args) {
   return said.stdout;
 }
 
-/** What of `dist/` the gate needs: all code, and modules but that of sentence models. */
+/** What of `dist/` the gate needs: all code, the module and that of the kernel. */
 async function distFiles() {
   const names = await readdir(join(js, "dist"));
-  return names.filter((name) => /\.(js|wasm)$/.test(name) && name !== "tidegate-model.wasm");
+  return names.filter((name) => /\.(js|wasm)$/.test(name) && !/-(edge|model)\.wasm$/.test(name));
 }
 
 /** @returns {Promise<Row>} */
@@ -81,18 +83,41 @@ export async function bun() {
   return { host: "Bun", version, ...(await inBun("command.js")) };
 }
 
-/** @returns {Promise<Row>} */
-export async function workerd() {
+/**
+ * The cases in Node, with the small module alone.
+ *
+ * @param {readonly import("./cases.js").CaseFile[]} files the cases with their policies compiled
+ * @returns {Promise<Row>}
+ */
+export async function nodeEdge(files) {
+  const folder = await mkdtemp(join(tmpdir(), "tidegate-edge-"));
+  try {
+    const path = join(folder, "cases.json");
+    await writeFile(path, JSON.stringify(files));
+    const said = await output(process.execPath, [join(here, "host/edge.js"), path]);
+    return { host: "Node, small module", version: process.versions.node, ...JSON.parse(said) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @param {readonly import("./cases.js").CaseFile[]} [files]
+ * @param {string} [module] the file that is `tidegate.wasm` there
+ * @returns {Promise<Row>}
+ */
+export async function workerd(files = caseFiles(), module = "tidegate.wasm") {
   const { version } = require("workerd/package.json");
   const folder = await mkdtemp(join(tmpdir(), "tidegate-workerd-"));
   let worker;
   try {
     // what a bundler would send there, each file a module
     await cp(join(js, "dist"), join(folder, "dist"), { recursive: true });
+    await cp(join(js, "dist", module), join(folder, "dist/tidegate.wasm"));
     await mkdir(join(folder, "test/host"), { recursive: true });
     for (const name of ["cases.js", "host/run.js"]) await cp(join(here, name), join(folder, "test", name));
     await cp(join(here, "host/workerd.js"), join(folder, "main.js"));
-    await writeFile(join(folder, "cases.json"), JSON.stringify(caseFiles()));
+    await writeFile(join(folder, "cases.json"), JSON.stringify(files));
     const names = ["main.js", "cases.json", "test/cases.js", "test/host/run.js",
       ...(await distFiles()).map((name) => `dist/${name}`)];
     worker = await serveWorker(folder, names);
@@ -164,13 +189,14 @@ export async function serviceWorker() {
   return [row, { ...row, host: "Chromium, page, offline", ...offline }];
 }
 
-/** Fails with every problem, and when fewer cases ran than there are files. */
-export function assertRow(row) {
+/** Fails with every problem, when fewer cases ran than there are files, and when others are lacking than these. */
+export function assertRow(row, lacking = []) {
   const files = caseFiles().length;
   assert.ok(files >= 256, `only ${files} cases in fixtures/`);
   const problems = row.problems.map(({ name, problem }) => `${name}: ${problem}`);
   assert.equal(problems.length, 0, `${problems.length} cases fail in ${row.host}:\n${problems.join("\n")}`);
   assert.equal(row.cases, files, `${row.host} ran ${row.cases} of ${files} cases`);
+  assert.deepEqual(row.lacks.map(({ name }) => name), lacking, `cases that ${row.host} cannot run`);
 }
 
 /** A line of the table: host, version, cases, runs, ms to instantiate, result. */
@@ -183,7 +209,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     for (const row of [await host()].flat()) {
       console.log(line(row));
       for (const { name, problem } of row.problems) console.error(`${name}: ${problem}`);
-      if (row.problems.length > 0 || row.cases !== caseFiles().length) process.exitCode = 1;
+      if (row.problems.length > 0 || row.lacks.length > 0 || row.cases !== caseFiles().length) process.exitCode = 1;
     }
   }
 }

@@ -63,6 +63,23 @@ const checks = {
     facts.free();
   },
 
+  async "compiled policies cross, and ready ones do so compiled"({ connectGate, tidegate, start }) {
+    const worker = start(ENTRY);
+    const policy = new tidegate.Policy(SECRETS);
+    const bytes = policy.toBytes();
+    for (const given of [policy, bytes, bytes.buffer]) {
+      let left = "";
+      const gate = await connectGate(worker, given, { onStep: (step) => { left += step.text; } });
+      await gate.push("a secret");
+      await gate.finish();
+      same(left, "a ***");
+      gate.free();
+    }
+    policy.free();
+    await fails("bad_handle", connectGate(worker, policy));
+    await fails("bad_policy", connectGate(worker, bytes.slice(1)));
+  },
+
   async "several gates of one Worker do not mix"({ connectGate, start }) {
     const worker = start(ENTRY);
     const left = ["", "", ""];

@@ -11,7 +11,7 @@ import { workerChecks } from "./worker-checks.js";
 function assertChecks(outcomes) {
   const problems = outcomes.filter(({ problem }) => problem).map(({ name, problem }) => `${name}: ${problem}`);
   assert.deepEqual(problems, []);
-  assert.equal(outcomes.length, 19);
+  assert.equal(outcomes.length, 20);
 }
 
 test("gates in Node's worker_threads", { timeout: 120_000 }, async () => {

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -19,7 +19,8 @@ const COMMAND = fileURLToPath(new URL("../node_modules/.bin/workerd", import.met
  */
 export async function serveWorker(folder, names) {
   if (!existsSync(COMMAND)) throw new Error("no workerd: `npm install` in js/ brings it");
-  const kind = (name) => name.endsWith(".js") ? "esModule" : name.endsWith(".json") ? "json" : "wasm";
+  const kinds = { ".js": "esModule", ".json": "json", ".wasm": "wasm", ".tgp": "data" };
+  const kind = (name) => kinds[extname(name)];
   const config = join(folder, "config.capnp");
   await writeFile(config, `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (

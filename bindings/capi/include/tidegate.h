@@ -58,6 +58,11 @@
 #define TG_CAN_FACTS 16
 
 /**
+ * Reads facts from Markdown, CSV and JSON Lines.
+ */
+#define TG_CAN_FORMATS 32
+
+/**
  * `tg_gate_new`: keep records for `tg_gate_trace`.
  */
 #define TG_RECORD 1
@@ -379,6 +384,19 @@ uint32_t tg_capabilities(void);
 uint32_t tg_policy_new(const uint8_t *text,
                        size_t len,
                        uint32_t format);
+
+/**
+ * A policy that `tg_policy_save` or `tidegate compile` made ready. It is ready at once.
+ * The handle, or 0.
+ */
+uint32_t tg_policy_load(const uint8_t *data,
+                        size_t len);
+
+/**
+ * The policy made ready, as bytes for `tg_policy_load`.
+ */
+uint32_t tg_policy_save(uint32_t policy,
+                        struct tg_bytes *out);
 
 /**
  * What a reader of the policy should know though it is no error: a list of texts in

@@ -9,6 +9,7 @@
 //! | know what this build can do | [`tg_abi_version`], [`tg_version`], [`tg_capabilities`] |
 //! | lay down bytes for a call, in WebAssembly | [`tg_alloc`], [`tg_dealloc`] |
 //! | make a policy ready, once | [`tg_policy_new`], [`tg_policy_notices`], [`tg_policy_json`] |
+//! | keep a policy that was made ready | [`tg_policy_save`], [`tg_policy_load`] |
 //! | read facts | [`tg_facts_new`], [`tg_facts_add`], [`tg_facts_save`], [`tg_facts_load`] |
 //! | gate a response | [`tg_gate_new`], [`tg_gate_push`], [`tg_gate_finish`] |
 //! | gate a provider's bytes | [`tg_gate_push_bytes`] |
@@ -89,6 +90,8 @@ pub const TG_CAN_WIRE: u32 = 4;
 pub const TG_CAN_TEXT: u32 = 8;
 /// Scores claims by facts.
 pub const TG_CAN_FACTS: u32 = 16;
+/// Reads facts from Markdown, CSV and JSON Lines.
+pub const TG_CAN_FORMATS: u32 = 32;
 
 /// [`tg_gate_new`]: keep records for [`tg_gate_trace`].
 pub const TG_RECORD: u32 = 1;
@@ -116,6 +119,7 @@ pub extern "C" fn tg_capabilities() -> u32 {
         | can(cfg!(feature = "wire"), TG_CAN_WIRE)
         | TG_CAN_TEXT
         | TG_CAN_FACTS
+        | can(cfg!(feature = "formats"), TG_CAN_FORMATS)
 }
 
 /// Makes a policy ready. `format` is 0 for TOML, 1 for YAML, 2 for JSON. The handle of
@@ -236,6 +240,11 @@ pub extern "C" fn tg_facts_add(
     call(|| {
         let format = match format {
             0 => FactsFormat::Text,
+            1..=3 if !cfg!(feature = "formats") => {
+                let message = "this build reads plain text and saved facts only";
+                let help = "save the facts with `tidegate facts` or another build, and load them";
+                return Err(Failure::new(TG_LACKS, message).with("help", help));
+            }
             1 => FactsFormat::Markdown,
             2 => FactsFormat::Csv,
             3 => FactsFormat::JsonLines,
