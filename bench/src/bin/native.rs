@@ -1,5 +1,5 @@
 //! The native side of `js/bench/bench.mjs`: the same work, timed here, the best of so many runs in
-//! nanoseconds on stdout.
+//! nanoseconds on stdout. Streams go through the C ABI, as they do in the module.
 //!
 //!     native kernel TOKENS RUNS
 //!     native stream FILE POLICY FACTS RUNS
@@ -12,13 +12,13 @@
 
 use std::fs;
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Instant;
 
-use tidegate::{Checks, Format, Framing, Source, StreamDriver};
-use tidegate_ground::Facts;
+use tidegate_capi::{
+    TG_ALL_CHOICES, TG_DECIDED, tg_bytes, tg_drop, tg_facts_add, tg_facts_new, tg_gate_events,
+    tg_gate_finish, tg_gate_new, tg_gate_push_bytes, tg_policy_new,
+};
 use tidegate_kernel::{HaltConfig, HaltRule};
-use tidegate_score::FactsScorer;
 
 /// Bytes of a stream that are pushed at once, about one event.
 const CHUNK_BYTES: usize = 256;
@@ -37,24 +37,25 @@ fn main() {
             })
         }
         ["stream", file, policy, facts, runs] => {
-            let bytes = fs::read(file).expect("a stream");
-            let policy = fs::read_to_string(policy).expect("a policy");
-            let (checks, _) = Checks::parse_with_notices(&policy, Format::Toml).expect("a policy");
-            let facts = fs::read_to_string(facts).expect("facts");
-            let facts = Arc::new(Facts::from_text(&facts).expect("facts"));
+            let [bytes, policy, facts] = [file, policy, facts].map(|it| fs::read(it).unwrap());
+            let policy = tg_policy_new(policy.as_ptr(), policy.len(), 0);
+            let known = tg_facts_new();
+            let (data, len) = (facts.as_ptr(), facts.len());
+            assert_eq!(tg_facts_add(known, data, 0, data, len, 0), 0);
             best_of(runs, || {
-                let mut driver = checks.driver();
-                driver.set_scorer(Source::Facts, FactsScorer::new(facts.clone()));
-                let mut stream = StreamDriver::new(Framing::Auto, driver);
-                let mut released = 0;
-                let mut count = |turn: tidegate::Turn<'_>| {
-                    released += turn.step.releases().map(|it| it.text.len()).sum::<usize>();
+                let gate = tg_gate_new(policy, known, 0);
+                let mut out = tg_bytes::of(b"");
+                let mut after = |outcome: u32| {
+                    assert_eq!(outcome & 0xff, 0);
+                    if outcome & TG_DECIDED != 0 {
+                        tg_gate_events(gate, &raw mut out);
+                    }
                 };
                 for chunk in bytes.chunks(CHUNK_BYTES) {
-                    stream.push(chunk, &mut count);
+                    after(tg_gate_push_bytes(gate, chunk.as_ptr(), chunk.len()));
                 }
-                stream.finish(&mut count);
-                black_box(released);
+                after(tg_gate_finish(gate, TG_ALL_CHOICES));
+                tg_drop(gate);
             })
         }
         _ => panic!("native kernel TOKENS RUNS, or native stream FILE POLICY FACTS RUNS"),
