@@ -31,7 +31,8 @@ pub struct Gate {
     checks: Checks,
     ledger: Ledger,
     names: Names,
-    texts: BTreeMap<(u32, Channel), Text>,
+    /// Boxed: a map keeps room for eleven, and most responses have one or two.
+    texts: BTreeMap<(u32, Channel), Box<Text>>,
     requests: VecDeque<Request>,
     /// Requests that were handed out and not answered.
     asked: BTreeMap<u64, Asked>,
@@ -291,7 +292,7 @@ impl Gate {
     #[must_use]
     pub fn held_bytes(&self, choice: u32, channel: Channel) -> u64 {
         let held = |text: &Text| text.base + text.kept.len() as u64 - text.released;
-        self.texts.get(&(choice, channel)).map_or(0, held)
+        self.texts.get(&(choice, channel)).map_or(0, |text| held(text))
     }
 
     /// Takes the next piece of a channel's text.
@@ -311,7 +312,7 @@ impl Gate {
         let mut fresh = None;
         let entry = match self.texts.get_mut(&key) {
             Some(entry) => entry,
-            None => fresh.insert(self.new_text(channel)),
+            None => fresh.insert(Box::new(self.new_text(channel))),
         };
         let (mut claims, mut unsettled) = (Vec::new(), 0);
         if let Some(segmenter) = &mut entry.segmenter {

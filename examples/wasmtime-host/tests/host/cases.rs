@@ -15,7 +15,7 @@ const KERNEL_CASES: usize = 54;
 const GATE_CASES: usize = 179;
 const STREAM_CASES: usize = 23;
 /// Of the cases of the gate, those whose policy can be used and that the modules can run.
-const EDGE_CASES: usize = 0;
+const EDGE_CASES: usize = 122;
 
 /// Of `kernel/`, those whose mistake cannot be made in C: a number that is a text, and a
 /// field that there is not.
