@@ -1,6 +1,7 @@
 //! Chat completions as bytes: SSE in, SSE out, and a `fetch` that does it to what it fetches.
 
-import { ChatGate, gateChat, isObject, prepared, type ChatChunk, type ChatOptions } from "./chat.js";
+import { isObject } from "./chat-message.js";
+import { ChatGate, gateChat, prepared, type ChatChunk, type ChatOptions } from "./chat.js";
 import { TidegateError } from "./errors.js";
 import { Policy, type PolicyDocument } from "./policy.js";
 

@@ -79,7 +79,7 @@
 
 /**
  * Set in what a call on a gate gives, beside its status in the lowest eight bits:
- * the choice that was named (0, where none is) is halted.
+ * the choice that was named, or whose claim was answered (0, where there is none), is halted.
  */
 #define TG_HALTED (1 << 8)
 

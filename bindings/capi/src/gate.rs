@@ -22,7 +22,7 @@ use tidegate_abi::{Failure, evidence_value, tg_bytes};
 pub const TG_TRACE_BYTES_MAX: usize = 64 << 20;
 
 /// Set in what a call on a gate gives, beside its status in the lowest eight bits:
-/// the choice that was named (0, where none is) is halted.
+/// the choice that was named, or whose claim was answered (0, where there is none), is halted.
 pub const TG_HALTED: u32 = 1 << 8;
 /// Text was released: see `tg_step`.
 pub const TG_RELEASED: u32 = 1 << 9;
@@ -296,7 +296,8 @@ impl Gate {
         id: u32,
         scored: Result<Scored, ScoreError>,
     ) -> Result<u32, Failure> {
-        self.act(0, |stream, mut on_turn| {
+        let choice = self.stream.driver().handed(u64::from(id)).map_or(0, |claim| claim.choice);
+        self.act(choice, |stream, mut on_turn| {
             stream
                 .resolve(u64::from(id), scored, &mut on_turn)
                 .map_err(|error| Failure::new(TG_UNKNOWN_REQUEST, error))

@@ -420,6 +420,29 @@ fn numbers_that_name_nothing() {
     }
 }
 
+/// Where several choices wait for scores, an answer tells of its own.
+#[test]
+fn an_answer_says_whether_its_choice_is_halted() {
+    let gate = gate(HOST_POLICY, 0);
+    for choice in 0..2 {
+        let text = "It opens at 9. ";
+        tg_gate_push(gate, choice, 0, text.as_ptr(), text.len());
+        tg_gate_finish(gate, choice);
+    }
+    let mut of_choices = Vec::new();
+    while let Ok(request) = written(|out: *mut tg_request| tg_gate_request(gate, out)) {
+        of_choices.push((request.choice, request.id));
+    }
+    let halted = |choice: u32, score| {
+        let (_, id) = *of_choices.iter().find(|(of, _)| *of == choice).unwrap();
+        tg_gate_resolve(gate, id, score) & (STATUS | TG_HALTED)
+    };
+    assert_eq!(of_choices.len(), 2);
+    assert_eq!(halted(1, 0.0), TG_HALTED);
+    assert_eq!(halted(0, 1.0), TG_OK as u32);
+    assert_eq!(tg_drop(gate), TG_OK as u32);
+}
+
 #[test]
 fn policies_facts_and_traces_that_cannot_be_used() {
     let try_policy = |text: &str| tg_policy_new(text.as_ptr(), text.len(), 0);

@@ -390,6 +390,12 @@ impl Driver {
         Some(request)
     }
 
+    /// The claim that was handed out with this number, if it was not answered.
+    #[must_use]
+    pub fn handed(&self, id: u64) -> Option<&Request> {
+        self.handed.get(&id)
+    }
+
     /// Whether an answer to this request is still waited for: it was asked and
     /// not answered, and nothing halted what it is about.
     #[must_use]

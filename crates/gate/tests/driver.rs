@@ -142,7 +142,6 @@ fn what_a_halt_makes_moot_is_taken_back() {
 
 #[test]
 fn a_stream_is_driven_the_same_way() {
-    let policy = Policy::parse(POLICY, Format::Toml).unwrap();
     let mut stream = StreamDriver::new(Framing::Text, driver());
     let mut seen = Seen::default();
     stream.push(b"The museum opens at 9. It cl", &mut |turn| seen.note(turn));
