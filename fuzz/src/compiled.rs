@@ -2,13 +2,11 @@
 
 use tidegate::{Channel, Checks};
 
-const MAGIC: &[u8] = b"tidegate compiled policy 1\n";
-
 /// The bytes get a beginning and a checksum that are right. Then they are refused by name or
 /// make a gate that comes to an end, and are written as the policy that was read.
 pub fn compiled(data: &[u8]) {
     let _ = Checks::from_bytes(data);
-    let sealed = [MAGIC, &crc32fast::hash(data).to_le_bytes(), data].concat();
+    let sealed = tidegate_saved::sealed(b"tidegate compiled policy 1\n", data);
     let checks = match Checks::from_bytes(&sealed) {
         Ok(checks) => checks,
         Err(error) => return assert!(!error.to_string().is_empty()),

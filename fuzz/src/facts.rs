@@ -21,7 +21,7 @@ pub fn facts(data: &[u8]) {
     let sealed;
     let file = if format == FactsFormat::Saved {
         let _ = Facts::from_bytes_within(file, limits);
-        sealed = seal(file);
+        sealed = tidegate_saved::sealed(b"tidegate facts 1\n", file);
         match Facts::from_bytes_within(&sealed, limits) {
             Ok(saved) => check(&saved, limits),
             Err(error) => assert!(!error.to_string().is_empty()),
@@ -61,12 +61,4 @@ fn check(facts: &Facts, limits: FactsLimits) {
     let again = Facts::from_bytes_within(&saved, limits).expect("what was saved");
     assert!(again.passages().eq(facts.passages()));
     assert_eq!(again.to_bytes(), saved);
-}
-
-/// A body as a saved store: with its beginning and its checksum.
-fn seal(body: &[u8]) -> Vec<u8> {
-    let mut file = b"tidegate facts 1\n".to_vec();
-    file.extend(crc32fast::hash(body).to_le_bytes());
-    file.extend(body);
-    file
 }

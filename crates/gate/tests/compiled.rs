@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use tidegate::{Channel, Checks, Format, Policy};
+use tidegate_saved::{sealed, unsealed};
 
 const POLICY: &str = r#"
 version = 1
@@ -56,13 +57,8 @@ fn run(checks: &Checks, piece: usize) -> String {
     did + &format!("{:?}", gate.finish(0))
 }
 
-/// As [`Checks::to_bytes`] begins: what it is, and a checksum.
-const HEAD_BYTES: usize = "tidegate compiled policy 1\n".len() + 4;
-
-fn seal(bytes: &mut [u8]) {
-    let (head, body) = bytes.split_at_mut(HEAD_BYTES);
-    head[HEAD_BYTES - 4..].copy_from_slice(&crc32fast::hash(body).to_le_bytes());
-}
+/// As [`Checks::to_bytes`] begins.
+const NAME: &[u8] = b"tidegate compiled policy 1\n";
 
 #[test]
 fn it_is_the_same_policy() {
@@ -82,22 +78,18 @@ fn what_is_no_compiled_policy_says_so() {
     let error = |bytes: &[u8]| Checks::from_bytes(bytes).unwrap_err().to_string();
     assert_eq!(error(b""), "this is no compiled policy: it begins otherwise");
     assert_eq!(error(POLICY.as_bytes()), "this is no compiled policy: it begins otherwise");
-    let later = [b"tidegate compiled policy 2\n", &bytes[HEAD_BYTES - 4..]].concat();
+    let content = unsealed(NAME, &bytes).unwrap();
+    let later = sealed(b"tidegate compiled policy 2\n", content);
     assert_eq!(error(&later), "this is no compiled policy: it begins otherwise");
-    assert_eq!(error(&bytes[..HEAD_BYTES - 1]), "this is no compiled policy: it is cut off");
+    assert_eq!(error(&bytes[..NAME.len() + 3]), "this is no compiled policy: it is cut off");
     assert_eq!(
         error(&bytes[..bytes.len() - 1]),
         "this is no compiled policy: its checksum differs"
     );
-    let longer = [&bytes[..], b"\0"].concat();
-    assert_eq!(error(&longer), "this is no compiled policy: its checksum differs");
-    let mut sealed = longer;
-    seal(&mut sealed);
-    assert_eq!(error(&sealed), "this is no compiled policy: there is more behind it");
-    for len in HEAD_BYTES..bytes.len() {
-        let mut cut = bytes[..len].to_vec();
-        seal(&mut cut);
-        assert!(Checks::from_bytes(&cut).is_err(), "{len}");
+    let longer = sealed(NAME, &[content, b"\0"].concat());
+    assert_eq!(error(&longer), "this is no compiled policy: there is more behind its end");
+    for len in 0..content.len() {
+        assert!(Checks::from_bytes(&sealed(NAME, &content[..len])).is_err(), "{len}");
     }
 }
 
@@ -109,12 +101,12 @@ proptest! {
     #[test]
     fn changed_bytes_fail_nothing(changes in prop::collection::vec((0.0f64..1.0, any::<u8>()), 1..4)) {
         static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| checks().to_bytes());
-        let mut bytes = BYTES.clone();
-        let body = (bytes.len() - HEAD_BYTES) as f64;
+        let mut content = unsealed(NAME, &BYTES).unwrap().to_vec();
+        let len = content.len() as f64;
         for (place, byte) in changes {
-            bytes[HEAD_BYTES + (place * body) as usize] = byte;
+            content[(place * len) as usize] = byte;
         }
-        seal(&mut bytes);
+        let bytes = sealed(NAME, &content);
         if let Ok(checks) = Checks::from_bytes(&bytes) {
             run(&checks, 7);
         }

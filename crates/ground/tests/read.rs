@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use tidegate_ground::{Facts, FactsFormat, FactsLimits};
+use tidegate_saved::{sealed, unsealed};
 
 #[track_caller]
 fn check(format: FactsFormat, text: &str, expect: &[(&str, &str, u32)]) {
@@ -187,14 +188,14 @@ fn a_forged_file_never_panics() {
     let mut facts = Facts::new();
     facts.read(FactsFormat::Text, "a", b"One two. Two three. Four.").unwrap();
     let file = facts.to_bytes();
-    let head = b"tidegate facts 1\n".len();
+    const NAME: &[u8] = b"tidegate facts 1\n";
+    let content = unsealed(NAME, &file).unwrap();
     let mut taken = 0;
-    for at in head + 4..file.len() {
+    for at in 0..content.len() {
         for value in [0, 1, 2, 0x7f, 0x80, 0xff] {
-            let mut forged = file.clone();
+            let mut forged = content.to_vec();
             forged[at] = value;
-            let sum = crc32fast::hash(&forged[head + 4..]);
-            forged[head..head + 4].copy_from_slice(&sum.to_le_bytes());
+            let forged = sealed(NAME, &forged);
             if let Ok(mut facts) = Facts::from_bytes(&forged) {
                 taken += 1;
                 let ids: Vec<_> =

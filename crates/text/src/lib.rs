@@ -147,4 +147,4 @@ pub use hold::Hold;
 pub use json::SCALAR_BYTES_MAX;
 pub use rule::{Action, CHECKED_BYTES_MAX, HOLD_BYTES_MAX, OnOverflow, Pattern, Rule, RuleError};
 pub use rules::{AUTOMATON_BYTES_MAX, Rules, unbounded_part};
-pub use save::SavedError;
+pub use tidegate_saved::Damaged;

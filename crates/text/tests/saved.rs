@@ -97,7 +97,7 @@ fn what_is_cut_off_is_an_error() {
     }
     let longer = [&bytes[..], &[0]].concat();
     let error = Rules::from_bytes(&longer, AUTOMATON_BYTES_MAX).unwrap_err();
-    assert_eq!(error.to_string(), "there is more than the rules");
+    assert_eq!(error.to_string(), "there is more behind its end");
 }
 
 proptest! {
