@@ -23,8 +23,8 @@ const TOKENS = {
 };
 
 /**
- * What the module has no parts for: the error of a gate. It blends what it can score itself; elsewhere
- * the driver of a gate may answer for a blend.
+ * What the module has no parts for: the error of a gate. It has the facts' part of a blend to score itself;
+ * in Rust the driver of a gate may answer for the whole.
  */
 const LACKS = { "gate/claims-blend.json": "not_ready" };
 

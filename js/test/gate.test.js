@@ -16,6 +16,7 @@ await initKernel();
 const HEAD = "tidegate compiled policy 1\n".length;
 const FACTS = "The museum opens at 9 and closes at 5.";
 const BY_FACTS = 'version = 1\n[[halt]]\nname = "facts"\nscore.from = "facts"\n';
+const BLEND = 'version = 1\nmodels.embed.path = "x"\n[[halt]]\nname = "blend"\nscore = { from = "blend", blend = { bias = -0.2, weights = { facts = 1.1, embed = 0.4, host = 0.3 } } }\n';
 const BY_HOST = 'version = 1\n[[halt]]\nscore = { from = "host", at = "claim" }\n';
 const MASK = 'version = 1\n[[text]]\nregex = "sk-[a-z]{8}"\naction = "mask"\nreplacement = "[key]"\n';
 
@@ -101,6 +102,42 @@ test("a scorer that throws, answers nonsense or is not there has a named outcome
     assert.match(halted.reason, reason);
     session.free();
   }
+});
+
+test("a blend asks for the parts that are not scored here", async () => {
+  const scored = (gate, claim) => {
+    const seen = [];
+    const step = gate.push(claim);
+    seen.push(...step.events, ...gate.finish().events);
+    return seen;
+  };
+  const text = "The museum opens at 9.";
+  const [{ score: ofFacts }] = scored(new Gate(BY_FACTS, { facts: FACTS }), text).filter(({ event }) => event === "scored");
+  const logit = (score) => Math.log(score / (1 - score));
+  const expected = 1 / (1 + Math.exp(0.2 - 1.1 * logit(ofFacts) - 0.4 * logit(0.8) - 0.3 * logit(0.7)));
+  const asked = [];
+  const events = [];
+  const session = new GateSession(BLEND, {
+    facts: FACTS,
+    scorers: {
+      embed: async ({ source, text }) => (asked.push([source, text]), 0.8),
+      host: ({ source, text }) => (asked.push([source, text]), 0.7),
+    },
+    onStep: (step) => events.push(...step.events),
+  });
+  session.push(text);
+  await session.finish();
+  const [{ score, evidence }] = events.filter(({ event }) => event === "scored");
+  assert.ok(Math.abs(score - expected) < 1e-9, `${score}, expected ${expected}`);
+  assert.equal(evidence.finding, "supported");
+  assert.deepEqual(asked.sort(), [["embed", text], ["host", text]]);
+
+  const lacking = new GateSession(BLEND, { facts: FACTS, scorers: { host: () => 0.7 } });
+  lacking.push(text);
+  await lacking.finish();
+  const { code, reason } = lacking.gate.verdict().halted;
+  assert.equal(code, "missing_score");
+  assert.match(reason, /`embed`/);
 });
 
 test("streams and generators of text end at a halt", async () => {
@@ -218,8 +255,7 @@ test("bytes that are no compiled policy are named, and the module goes on", () =
 
 test("a check that this build cannot run is an error, not a silence", () => {
   refuses(() => new Gate(BY_FACTS), "not_ready", /the check `facts` takes its scores from `facts`.*give the gate facts/);
-  const blend = 'version = 1\nmodels.embed.path = "x"\n[[halt]]\nscore = { from = "blend", blend.weights = { embed = 1.0 } }\n';
-  refuses(() => new Gate(blend), "lacks", /the check `halt` blends `embed`/);
+  refuses(() => new Gate(BLEND), "not_ready", /the check `blend` blends `facts`: give the gate facts/);
   assert.deepEqual(
     { ...capabilities(), version: undefined },
     { version: undefined, simd: false, policies: true, wire: true, text: true, facts: true, formats: true },

@@ -248,8 +248,8 @@ typedef struct tg_token {
 } tg_token;
 
 /**
- * A claim that wants a score. Its texts stay until the next request of its gate
- * is taken.
+ * A claim that wants a score; of a blend, one of its parts. Its texts stay until the next
+ * request of its gate is taken.
  */
 typedef struct tg_request {
     /**

@@ -1,19 +1,17 @@
 //! A gate with its scorers, what its last call led to, and its trace.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tidegate::{
-    Answer, BlendPolicy, Cause, Channel, Checks, Event, HaltCheck, Request, Source, TokenLogprob,
-    Turn,
+    Answer, Cause, Channel, Checks, Event, Request, Source, TokenLogprob, Turn, UnknownRequest,
 };
 use tidegate_ground::Facts;
-use tidegate_score::{
-    BlendScorer, Claim, FactsScorer, Finding, LogprobScorer, ScoreError, Scored, Scorer,
-};
+use tidegate_score::{FactsScorer, Finding, ScoreError, Scored};
 
+use crate::blend::{Blended, Blends, PARTS};
 use crate::stream::{self, Stream};
 use tidegate_abi::tg_status::*;
 use tidegate_abi::{Failure, evidence_value, tg_bytes};
@@ -69,8 +67,8 @@ pub struct tg_step {
     pub outcome: u32,
 }
 
-/// A claim that wants a score. Its texts stay until the next request of its gate
-/// is taken.
+/// A claim that wants a score; of a blend, one of its parts. Its texts stay until the next
+/// request of its gate is taken.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct tg_request {
@@ -120,8 +118,7 @@ pub(crate) struct Gate {
     requests: VecDeque<Request>,
     /// The request that was handed out last.
     handed: Option<Request>,
-    /// By the names of their checks.
-    blends: BTreeMap<String, BlendScorer>,
+    blends: Blends,
     records: bool,
     out: Vec<u8>,
 }
@@ -204,10 +201,7 @@ impl Gate {
         if let Some(facts) = facts {
             driver.set_scorer(Source::Facts, FactsScorer::new(facts.clone()));
         }
-        let mut blends = BTreeMap::new();
-        for (check, blend) in self::blends(checks) {
-            blends.insert(check.name.clone(), blend_scorer(check, blend, facts)?);
-        }
+        let blends = Blends::new(checks, facts)?;
         driver.ready().map_err(|error| {
             let help = match error.source() {
                 Source::Facts => ": give the gate facts",
@@ -296,12 +290,46 @@ impl Gate {
         id: u32,
         scored: Result<Scored, ScoreError>,
     ) -> Result<u32, Failure> {
-        let choice = self.stream.driver().handed(u64::from(id)).map_or(0, |claim| claim.choice);
-        self.act(choice, |stream, mut on_turn| {
-            stream
-                .resolve(u64::from(id), scored, &mut on_turn)
-                .map_err(|error| Failure::new(TG_UNKNOWN_REQUEST, error))
+        let unknown = |error: UnknownRequest| Failure::new(TG_UNKNOWN_REQUEST, error);
+        if id < PARTS {
+            return self.resolve_claim(u64::from(id), |stream, on_turn| {
+                stream.resolve(u64::from(id), scored, on_turn).map_err(unknown)
+            });
+        }
+        if !self.blends.has_asked(id) {
+            return Err(Failure::new(
+                TG_UNKNOWN_REQUEST,
+                format_args!("there was no request `{id}`"),
+            ));
+        }
+        self.has_room_for_trace()?;
+        let claim = self.blends.claim_of(id);
+        let blended = self.blends.take(id, scored);
+        self.resolve_claim(claim.unwrap_or(u64::MAX), |stream, on_turn| match blended {
+            Some((claim, scored)) => stream.resolve(claim, scored, on_turn).map_err(unknown),
+            // other parts are missing, or nobody waits
+            None => Ok(()),
         })
+    }
+
+    fn resolve_claim(
+        &mut self,
+        claim: u64,
+        resolve: impl FnOnce(&mut Stream, &mut &mut dyn FnMut(Turn<'_>)) -> Result<(), Failure>,
+    ) -> Result<u32, Failure> {
+        let choice = self.stream.driver().handed(claim).map_or(0, |claim| claim.choice);
+        self.act(choice, |stream, mut on_turn| resolve(stream, &mut on_turn))
+    }
+
+    fn has_room_for_trace(&self) -> Result<(), Failure> {
+        let bytes = self.noted.trace.len();
+        if bytes <= TG_TRACE_BYTES_MAX {
+            return Ok(());
+        }
+        let message = format_args!(
+            "the trace has {bytes} bytes: take it, at most {TG_TRACE_BYTES_MAX} are kept"
+        );
+        Err(Failure::new(TG_TRACE_FULL, message))
     }
 
     /// Drives the stream and notes what it led to.
@@ -310,26 +338,26 @@ impl Gate {
         choice: u32,
         drive: impl FnOnce(&mut Stream, &mut dyn FnMut(Turn<'_>)) -> Result<(), Failure>,
     ) -> Result<u32, Failure> {
-        if self.noted.trace.len() > TG_TRACE_BYTES_MAX {
-            let message = format_args!(
-                "the trace has {} bytes: take it, at most {TG_TRACE_BYTES_MAX} are kept",
-                self.noted.trace.len()
-            );
-            return Err(Failure::new(TG_TRACE_FULL, message));
-        }
+        self.has_room_for_trace()?;
         let noted = &mut self.noted;
         noted.clear();
         let driven = drive(&mut self.stream, &mut |turn| noted.turn(&turn));
         while let Some(request) = self.stream.next_request() {
-            let Some(blend) = self.blends.get_mut(&*request.check) else {
-                self.requests.push_back(request);
-                continue;
-            };
-            let scored = blend.score(&Claim { text: &request.text, tokens: &request.tokens });
-            // the number is the driver's own
-            let _ = self.stream.resolve(request.id, scored, &mut |turn| noted.turn(&turn));
+            match self.blends.begin(&request) {
+                None => self.requests.push_back(request),
+                Some(Blended::Asks(parts)) => self.requests.extend(parts),
+                Some(Blended::Scored(scored)) => {
+                    // the number is the driver's own
+                    let _ = self.stream.resolve(request.id, scored, &mut |turn| noted.turn(&turn));
+                }
+            }
         }
-        self.requests.retain(|request| self.stream.driver().awaits(request.id));
+        let driver = self.stream.driver();
+        self.blends.forget(|claim| driver.awaits(claim));
+        self.requests.retain(|request| match u32::try_from(request.id) {
+            Ok(id) if id >= PARTS => self.blends.claim_of(id).is_some(),
+            _ => driver.awaits(request.id),
+        });
         self.show();
         driven?;
         let is_halted = self.stream.driver().is_halted(choice);
@@ -383,7 +411,7 @@ impl Gate {
     pub(crate) fn request(&mut self) -> Result<Option<tg_request>, Failure> {
         let Some(request) = self.requests.pop_front() else { return Ok(None) };
         let id = u32::try_from(request.id)
-            .map_err(|_| Failure::new(TG_NO_ROOM, "a gate asks for at most 2^32 scores"))?;
+            .map_err(|_| Failure::new(TG_NO_ROOM, "a gate asks for at most 2^31 scores"))?;
         self.step.requests_len = self.requests.len() as u32;
         let request = self.handed.insert(request);
         Ok(Some(tg_request {
@@ -424,41 +452,6 @@ impl Gate {
         self.out = value.to_string().into_bytes();
         tg_bytes::of(&self.out)
     }
-}
-
-fn blends(checks: &Checks) -> impl Iterator<Item = (&HaltCheck, &BlendPolicy)> {
-    let blends = checks.halt().iter().filter(|check| check.score.from == Source::Blend);
-    blends.filter_map(|check| Some((check, check.score.blend.as_ref()?)))
-}
-
-/// The scorer of a blend of what can be scored here.
-fn blend_scorer(
-    check: &HaltCheck,
-    blend: &BlendPolicy,
-    facts: Option<&Arc<Facts>>,
-) -> Result<BlendScorer, Failure> {
-    let name = &check.name;
-    let mut scorer = BlendScorer::new(blend.blend());
-    for part in blend.weights.inputs() {
-        let input: Box<dyn Scorer + Send> = match (part.source, facts) {
-            (Source::Logprob, _) => Box::new(LogprobScorer::new(part.measure.into())),
-            (Source::Facts, Some(facts)) => Box::new(FactsScorer::new(facts.clone())),
-            (Source::Facts, None) => {
-                let message =
-                    format_args!("the check `{name}` blends `facts`: give the gate facts");
-                return Err(Failure::new(TG_NOT_READY, message));
-            }
-            (source, _) => {
-                let source = source.as_str();
-                let message = format_args!(
-                    "the check `{name}` blends `{source}`: this build blends `facts` and `logprob` only"
-                );
-                return Err(Failure::new(TG_LACKS, message));
-            }
-        };
-        scorer.set_scorer(part.name, input);
-    }
-    Ok(scorer)
 }
 
 /// The number that stands for a channel.

@@ -49,10 +49,12 @@
 //! # What it does not do
 //!
 //! It runs no sentence models and keeps no deadlines: claims for `embed`, `nli` and
-//! `host` are handed out with theirs, and whoever drives the gate answers.
+//! `host` are handed out with theirs, and whoever drives the gate answers. Of a blend
+//! it scores facts and logprobs itself; each other part is a request of its own.
 #![allow(unsafe_code, reason = "symbols of a C ABI have fixed names")]
 #![allow(non_camel_case_types, reason = "names in C are written so")]
 
+mod blend;
 mod gate;
 mod object;
 mod stream;

@@ -460,10 +460,10 @@ fn policies_facts_and_traces_that_cannot_be_used() {
     forget();
     assert!(makes_none(tg_gate_new(wants_facts, 0, 0), TG_NOT_READY).contains("facts"));
     let blends = policy(
-        "version = 1\n[models.embed]\npath = \"m\"\n[[halt]]\nname = \"b\"\n\
-         score = { from = \"blend\", blend = { weights = { embed = 1.0 } } }\n",
+        "version = 1\n[[halt]]\nname = \"b\"\n\
+         score = { from = \"blend\", blend = { weights = { facts = 1.0 } } }\n",
     );
-    makes_none(tg_gate_new(blends, 0, 0), TG_LACKS);
+    assert!(makes_none(tg_gate_new(blends, 0, 0), TG_NOT_READY).contains("`b` blends `facts`"));
 
     let kept = policy(FACTS_POLICY);
     let compiled = read(written(|out| tg_policy_save(kept, out)).unwrap());

@@ -26,7 +26,7 @@ const NOT_IN_C: [&str; 2] = ["config-type", "config-unknown"];
 const TOKENS: [(&str, &[u32]); 3] =
     [("chat-crlf", &[6, 7]), ("plain-text", &[3, 4, 7, 1]), ("scores-too-few", &[3, 4])];
 
-/// What the module has no parts for: it blends only what it can score itself.
+/// What the module has no parts for: of a blend it scores the facts' part itself, and there are none.
 const LACKS: &str = "claims-blend";
 
 /// A very long push is one thing to try, not thousands (as in the reference).
