@@ -1,6 +1,5 @@
 //! Blends: what is scored here is scored at once, for the rest the host is asked part by part.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate::{BlendPolicy, Checks, HaltCheck, Request, Source};
@@ -20,16 +19,14 @@ type Answer = Result<Scored, ScoreError>;
 /// The blends of a policy, and the claims whose parts are not all there.
 #[derive(Default)]
 pub(crate) struct Blends {
-    /// By the names of their checks.
-    checks: BTreeMap<String, BlendCheck>,
-    /// By the claim's request.
-    open: BTreeMap<u64, Open>,
-    /// What was asked for: the claim's request and the name of the part.
-    asked: BTreeMap<u32, (u64, &'static str)>,
+    checks: Vec<BlendCheck>,
+    /// In the order in which they were asked for.
+    open: Vec<Open>,
     parts: u32,
 }
 
 struct BlendCheck {
+    name: String,
     blend: Blend,
     here: Vec<(&'static str, Box<dyn Scorer + Send>)>,
     there: Vec<(&'static str, Source)>,
@@ -38,8 +35,10 @@ struct BlendCheck {
 /// A claim some of whose parts are missing.
 struct Open {
     request: Request,
-    given: BTreeMap<&'static str, Answer>,
-    missing: usize,
+    here: Vec<Answer>,
+    /// The number of the first part that the host is asked for; the others follow it.
+    first: u32,
+    there: Vec<Option<Answer>>,
 }
 
 /// What became of a claim.
@@ -54,7 +53,7 @@ impl Blends {
         let mut blends = Blends::default();
         for check in checks.halt().iter().filter(|check| check.score.from == Source::Blend) {
             if let Some(blend) = &check.score.blend {
-                blends.checks.insert(check.name.clone(), BlendCheck::new(check, blend, facts)?);
+                blends.checks.push(BlendCheck::new(check, blend, facts)?);
             }
         }
         Ok(blends)
@@ -62,29 +61,28 @@ impl Blends {
 
     /// Begins to score a claim, if its check has a blend, or there are too many claims.
     pub(crate) fn begin(&mut self, request: &Request) -> Option<Blended> {
+        let failed = |why: &str| Some(Blended::Scored(Err(ScoreError::Failed(why.to_string()))));
         if request.id >= u64::from(PARTS) {
-            let why = "a gate asks for at most 2^31 scores".to_string();
-            return Some(Blended::Scored(Err(ScoreError::Failed(why))));
+            return failed("a gate asks for at most 2^31 scores");
         }
-        let check = self.checks.get_mut(&*request.check)?;
+        let check = self.checks.iter_mut().find(|check| *check.name == *request.check)?;
         let claim = Claim { text: &request.text, tokens: &request.tokens };
-        let given = check.here.iter_mut().map(|(name, scorer)| (*name, scorer.score(&claim)));
-        let given: BTreeMap<&'static str, Answer> = given.collect();
+        let here: Vec<Answer> =
+            check.here.iter_mut().map(|(_, scorer)| scorer.score(&claim)).collect();
+        let first = PARTS + self.parts;
+        let open = Open { request: request.clone(), here, first, there: Vec::new() };
         if check.there.is_empty() {
-            return Some(Blended::Scored(blended(&check.blend, &claim, given)));
+            return Some(Blended::Scored(check.blended(open)));
         }
-        let mut asks = Vec::new();
-        for (name, source) in &check.there {
-            let Some(id) = self.parts.checked_add(PARTS) else {
-                let why = "a gate asks for at most 2^31 parts of blends".to_string();
-                return Some(Blended::Scored(Err(ScoreError::Failed(why))));
-            };
-            self.parts += 1;
-            self.asked.insert(id, (request.id, name));
-            asks.push(Request { id: u64::from(id), source: *source, ..request.clone() });
-        }
-        let open = Open { request: request.clone(), given, missing: asks.len() };
-        self.open.insert(request.id, open);
+        let count = check.there.len() as u32;
+        let Some(parts) = self.parts.checked_add(count).filter(|parts| *parts < PARTS) else {
+            return failed("a gate asks for at most 2^31 parts of blends");
+        };
+        self.parts = parts;
+        let numbered = check.there.iter().zip(first..);
+        let ask = |(&(_, source), id)| Request { id: u64::from(id), source, ..request.clone() };
+        let asks = numbered.map(ask).collect();
+        self.open.push(Open { there: vec![None; check.there.len()], ..open });
         Some(Blended::Asks(asks))
     }
 
@@ -93,30 +91,37 @@ impl Blends {
         part.checked_sub(PARTS).is_some_and(|number| number < self.parts)
     }
 
+    /// Where the claim is that a part is for, and which of its parts it is, while its answer is
+    /// waited for.
+    fn find(&self, part: u32) -> Option<(usize, usize)> {
+        let at = self.open.partition_point(|open| open.first <= part).checked_sub(1)?;
+        let open = self.open.get(at)?;
+        let number = (part - open.first) as usize;
+        matches!(open.there.get(number), Some(None)).then_some((at, number))
+    }
+
     /// The claim's request that a part is for, while its answer is waited for.
     pub(crate) fn claim_of(&self, part: u32) -> Option<u64> {
-        self.asked.get(&part).map(|(claim, _)| *claim)
+        let (at, _) = self.find(part)?;
+        self.open.get(at).map(|open| open.request.id)
     }
 
     /// Takes a part. With the last one, the claim's request and its score.
     pub(crate) fn take(&mut self, part: u32, answer: Answer) -> Option<(u64, Answer)> {
-        let (id, name) = self.asked.remove(&part)?;
-        let open = self.open.get_mut(&id)?;
-        open.given.insert(name, answer);
-        open.missing -= 1;
-        if open.missing > 0 {
+        let (at, number) = self.find(part)?;
+        let there = &mut self.open.get_mut(at)?.there;
+        *there.get_mut(number)? = Some(answer);
+        if there.iter().any(Option::is_none) {
             return None;
         }
-        let Open { request, given, .. } = self.open.remove(&id)?;
-        let check = self.checks.get(&*request.check)?;
-        let claim = Claim { text: &request.text, tokens: &request.tokens };
-        Some((id, blended(&check.blend, &claim, given)))
+        let open = self.open.remove(at);
+        let check = self.checks.iter().find(|check| *check.name == *open.request.check)?;
+        Some((open.request.id, check.blended(open)))
     }
 
     /// Forgets claims that nobody waits for.
     pub(crate) fn forget(&mut self, is_awaited: impl Fn(u64) -> bool) {
-        self.open.retain(|id, _| is_awaited(*id));
-        self.asked.retain(|_, (id, _)| self.open.contains_key(id));
+        self.open.retain(|open| is_awaited(open.request.id));
     }
 }
 
@@ -126,7 +131,9 @@ impl BlendCheck {
         blend: &BlendPolicy,
         facts: Option<&Arc<Facts>>,
     ) -> Result<BlendCheck, Failure> {
-        let mut made = BlendCheck { blend: blend.blend(), here: Vec::new(), there: Vec::new() };
+        let (name, blend_of) = (check.name.clone(), blend.blend());
+        let (here, there) = (Vec::new(), Vec::new());
+        let mut made = BlendCheck { name, blend: blend_of, here, there };
         for part in blend.weights.inputs() {
             let scorer: Box<dyn Scorer + Send> = match (part.source, facts) {
                 (Source::Logprob, _) => Box::new(LogprobScorer::new(part.measure.into())),
@@ -146,6 +153,17 @@ impl BlendCheck {
         }
         Ok(made)
     }
+
+    fn blended(&self, open: Open) -> Answer {
+        let Open { request, here, there, .. } = open;
+        let mut scorer = BlendScorer::new(self.blend.clone());
+        let here = self.here.iter().map(|(name, _)| *name).zip(here.into_iter().map(Some));
+        let there = self.there.iter().map(|(name, _)| *name).zip(there);
+        for (name, answer) in here.chain(there) {
+            scorer.set_scorer(name, Box::new(Given(answer)));
+        }
+        scorer.score(&Claim { text: &request.text, tokens: &request.tokens })
+    }
 }
 
 /// An answer that was given.
@@ -155,12 +173,4 @@ impl Scorer for Given {
     fn score(&mut self, _: &Claim<'_>) -> Answer {
         self.0.take().unwrap_or(Err(ScoreError::Missing))
     }
-}
-
-fn blended(blend: &Blend, claim: &Claim<'_>, given: BTreeMap<&'static str, Answer>) -> Answer {
-    let mut scorer = BlendScorer::new(blend.clone());
-    for (name, answer) in given {
-        scorer.set_scorer(name, Box::new(Given(Some(answer))));
-    }
-    scorer.score(claim)
 }

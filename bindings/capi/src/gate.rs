@@ -342,13 +342,24 @@ impl Gate {
         let noted = &mut self.noted;
         noted.clear();
         let driven = drive(&mut self.stream, &mut |turn| noted.turn(&turn));
+        // not there once for each way to drive it
+        self.settle(choice, driven)
+    }
+
+    /// Begins to score what is asked for, and says what the call led to.
+    #[inline(never)]
+    fn settle(&mut self, choice: u32, driven: Result<(), Failure>) -> Result<u32, Failure> {
+        let noted = &mut self.noted;
+        let mut on_turn = |turn: Turn<'_>| noted.turn(&turn);
+        // of the same type as when it is driven
+        let mut on_turn: &mut dyn FnMut(Turn<'_>) = &mut on_turn;
         while let Some(request) = self.stream.next_request() {
             match self.blends.begin(&request) {
                 None => self.requests.push_back(request),
                 Some(Blended::Asks(parts)) => self.requests.extend(parts),
                 Some(Blended::Scored(scored)) => {
                     // the number is the driver's own
-                    let _ = self.stream.resolve(request.id, scored, &mut |turn| noted.turn(&turn));
+                    let _ = self.stream.resolve(request.id, scored, &mut on_turn);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Blends: the host is asked for the parts that are not scored here, and what it says is blended
 //! as everywhere.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "tests")]
 #![allow(unsafe_code, reason = "reads what the C ABI gives")]
 
 use std::collections::BTreeMap;
