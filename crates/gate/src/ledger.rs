@@ -17,6 +17,9 @@
 //! Text rules have one bound together, which comes with the text. What they
 //! found is told when nothing can be halted any more before the place up to
 //! which text was read to know it: so what is told does not depend on the cuts.
+//! The end of the text is behind all of its places: what only the end made sure
+//! is told when all else was let go, or with a halt that only the end made sure
+//! too, for any other may come before the end is known, or after it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -146,9 +149,9 @@ struct TextLane {
     /// How far they let text go.
     cleared: u64,
     /// Why they let nothing more pass.
-    stuck: Option<Box<Halted>>,
+    stuck: Option<Box<Stuck>>,
     /// What was found and is not told yet, in order.
-    notes: VecDeque<Note>,
+    notes: VecDeque<Found>,
     /// Checks without a say that would have halted.
     shadowed: Vec<Arc<str>>,
 }
@@ -165,7 +168,22 @@ struct Watcher {
     /// The number of the next token.
     tokens: u64,
     /// Why it lets nothing more pass.
-    stuck: Option<Box<Halted>>,
+    stuck: Option<Box<Stuck>>,
+}
+
+/// Why a check or the text rules let nothing more pass.
+#[derive(Debug)]
+struct Stuck {
+    halted: Halted,
+    /// Only the end of the text made it sure.
+    by_end: bool,
+}
+
+/// What a text rule found; what only the end of the text made sure comes last.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    by_end: bool,
+    note: Note,
 }
 
 #[derive(Debug)]
@@ -173,6 +191,8 @@ struct Waiting {
     /// The claim's number; `None` for a blank one, which needs no score.
     claim: Option<u64>,
     end: u64,
+    /// Only the end of the text made it sure that the claim ends here.
+    by_end: bool,
     answer: Option<Answer>,
 }
 
@@ -184,6 +204,7 @@ struct Judging {
     index: u64,
     start: u64,
     end: u64,
+    by_end: bool,
 }
 
 impl Ledger {
@@ -273,7 +294,7 @@ impl Ledger {
             }
             Input::Token { choice, channel, check, end, answer } => {
                 self.on_lane(choice, channel, out, |lane, checks, out| {
-                    lane.token(checks, (choice, channel), check, end, answer, out);
+                    lane.token(checks, (choice, channel), (check, end, false), answer, out);
                 });
             }
             Input::Fault { code, detail } => self.fault(&code, &detail, out),
@@ -332,11 +353,12 @@ impl Ledger {
         // more than can be counted comes from no stream, only from a forged trace
         lane.total = lane.total.saturating_add(bytes);
         lane.settled = lane.total.saturating_sub(unsettled).max(lane.settled);
+        let by_end = bytes == 0;
         for claim in claims {
-            lane.claim(&self.checks, (number, channel), *claim, out);
+            lane.claim(&self.checks, (number, channel), *claim, by_end, out);
         }
         if let Some(findings) = findings {
-            lane.text.take(&self.text, (number, channel), findings, bytes == 0);
+            lane.text.take(&self.text, (number, channel), findings, by_end);
         }
         choice.settle(&self.checks, &self.text, (number, channel), out);
         true
@@ -436,7 +458,11 @@ impl Choice {
             lane.released = bound;
         }
         // no halt can come before what is released
-        lane.text.tell(text, (choice, channel), |note| note.known <= bound, out);
+        let is_through = lane.is_through(checks, bound);
+        let is_sure = |found: &Found| found.note.known <= bound && (is_through || !found.by_end);
+        while let Some(found) = lane.text.notes.pop_front_if(|found| is_sure(found)) {
+            lane.text.tell(text, (choice, channel), found.note, out);
+        }
         let at_its_end = self.finished && bound == lane.total;
         let enforcing = || lane.watchers.iter().filter(|watcher| watcher.enforces(checks));
         let decided = |watcher: &Watcher| {
@@ -453,14 +479,18 @@ impl Choice {
                 .filter(|_| watcher.bound(checks, lane.total, lane.settled) == bound)
         });
         let of_rule = rules.stuck.as_ref().filter(|_| rules.cleared == bound);
-        if let Some(halted) = of_check.or(of_rule)
+        if let Some(Stuck { halted, by_end }) = of_check.or(of_rule).map(|stuck| &**stuck)
             && enforcing().all(decided)
             && is_decided
         {
-            let halted = Halted::clone(halted);
+            let (halted, by_end) = (halted.clone(), *by_end);
             let known = halted.end.unwrap_or(bound);
-            let is_told = |note: &Note| note.end <= bound && note.known <= known;
-            lane.text.tell(text, (choice, channel), is_told, out);
+            let notes = std::mem::take(&mut lane.text.notes).into_iter();
+            for Found { note, .. } in notes.filter(|found| by_end || !found.by_end) {
+                if note.end <= bound && note.known <= known {
+                    lane.text.tell(text, (choice, channel), note, out);
+                }
+            }
             self.halt(halted, out);
         }
     }
@@ -488,6 +518,13 @@ impl Lane {
         let enforcing = self.watchers.iter().filter(|watcher| watcher.enforces(checks));
         let bounds = enforcing.map(|watcher| watcher.bound(checks, self.total, self.settled));
         bounds.min().unwrap_or(self.total).min(self.text.cleared).min(self.total)
+    }
+
+    /// Whether all text is let go, up to here, and nothing can be halted any more.
+    fn is_through(&self, checks: &[HaltCheck], bound: u64) -> bool {
+        let enforcing = self.watchers.iter().filter(|watcher| watcher.enforces(checks));
+        let mut open = enforcing.filter(|it| it.stuck.is_some() || !it.waiting.is_empty());
+        bound == self.total && self.text.stuck.is_none() && open.next().is_none()
     }
 
     /// Fails the checks that keep back more than they may. Looked at before new
@@ -526,7 +563,7 @@ impl Lane {
                 reason: format!("hold_overflow ({held} > {hold_bytes_max} bytes)"),
             };
             match check.score.on_error {
-                OnError::Halt => watcher.stick(check, start, halted, out),
+                OnError::Halt => watcher.stick(check, start, (halted, false), out),
                 OnError::Allow => {
                     watcher.waiting.clear();
                     watcher.cleared = self.total;
@@ -541,6 +578,7 @@ impl Lane {
         checks: &[HaltCheck],
         (choice, channel): At,
         found: ClaimEnd,
+        by_end: bool,
         out: &mut Vec<Outcome>,
     ) {
         let start = self.claimed;
@@ -554,7 +592,7 @@ impl Lane {
             if !judges_claims || watcher.stuck.is_some() {
                 continue;
             }
-            watcher.waiting.push_back(Waiting { claim, end, answer: None });
+            watcher.waiting.push_back(Waiting { claim, end, by_end, answer: None });
             if let Some(claim) = claim {
                 let (check, span) = (watcher.check, start..end);
                 out.push(Outcome::Ask { choice, channel, check, claim, span });
@@ -588,8 +626,7 @@ impl Lane {
         &mut self,
         checks: &[HaltCheck],
         (choice, channel): At,
-        check: usize,
-        end: u64,
+        (check, end, by_end): (usize, u64, bool),
         answer: Answer,
         out: &mut Vec<Outcome>,
     ) {
@@ -601,7 +638,7 @@ impl Lane {
         let start = watcher.cleared;
         let (index, end) = (watcher.tokens, end.clamp(start, self.total.max(start)));
         watcher.tokens += 1;
-        watcher.judge(checks, Judging { choice, channel, index, start, end }, answer, out);
+        watcher.judge(checks, Judging { choice, channel, index, start, end, by_end }, answer, out);
     }
 
     /// What was not scored by now never will be.
@@ -614,7 +651,8 @@ impl Lane {
             for watcher in &mut self.watchers {
                 let unit = checks.get(watcher.check).map(|check| check.score.unit());
                 if unit == Some(Unit::Claim) && watcher.stuck.is_none() {
-                    watcher.waiting.push_back(Waiting { claim, end, answer: Some(missing()) });
+                    let answer = Some(missing());
+                    watcher.waiting.push_back(Waiting { claim, end, by_end: true, answer });
                     watcher.judge_waiting(checks, at, out);
                 }
             }
@@ -623,7 +661,7 @@ impl Lane {
             let Some(watcher) = self.watchers.get(number) else { continue };
             let unit = checks.get(watcher.check).map(|check| check.score.unit());
             if unit == Some(Unit::Token) && watcher.cleared < self.total {
-                self.token(checks, at, watcher.check, self.total, missing(), out);
+                self.token(checks, at, (watcher.check, self.total, true), missing(), out);
             }
         }
     }
@@ -641,18 +679,15 @@ impl TextLane {
         &mut self,
         rules: &[TextRule],
         (choice, channel): At,
-        mut findings: Findings,
-        is_end: bool,
+        findings: Findings,
+        by_end: bool,
     ) {
         if self.cleared < u64::MAX {
             self.cleared = findings.cleared.max(self.cleared);
         }
-        // what was let go is found later than it was known
-        findings.notes.sort_unstable();
-        self.notes.extend(findings.notes);
-        if !is_end {
-            // what only the end made sure comes behind what was told before it, if
-            // no score was waited for
+        if !findings.notes.is_empty() {
+            self.notes.extend(findings.notes.into_iter().map(|note| Found { by_end, note }));
+            // what was let go is found later than it was known
             self.notes.make_contiguous().sort_unstable();
         }
         if let Some(halt) = findings.halt
@@ -660,34 +695,33 @@ impl TextLane {
         {
             let span = halt.start..halt.known;
             let (code, held) = (halt.cause.code(), halt.cause.held());
-            self.stuck = Some(Box::new(rule.halted(code, (choice, channel), span, held)));
+            let halted = rule.halted(code, (choice, channel), span, held);
+            self.stuck = Some(Box::new(Stuck { halted, by_end }));
             self.cleared = halt.start;
         }
     }
 
-    /// Tells what was found, as far as it may be told.
+    /// Tells what was found.
     fn tell(
         &mut self,
         rules: &[TextRule],
         (choice, channel): At,
-        is_told: impl Fn(&Note) -> bool,
+        note: Note,
         out: &mut Vec<Outcome>,
     ) {
-        while let Some(note) = self.notes.pop_front_if(|note| is_told(note)) {
-            let Note { rule: number, start, end, held, .. } = note;
-            let Some(rule) = rules.get(number) else { continue };
-            let halts = rule.mode == Mode::Shadow && rule.action == TextAction::Halt;
-            if held.is_some() {
-                let halted = rule.halted("hold_overflow", (choice, channel), start..end, held);
-                out.push(Outcome::Allowed(halted));
-            } else if !halts {
-                out.push(Outcome::Matched(Matched { choice, channel, rule: number, start, end }));
-            } else if !self.shadowed.contains(&rule.check) {
-                // it would have halted once
-                self.shadowed.push(rule.check.clone());
-                let halted = rule.halted("match", (choice, channel), start..note.known, None);
-                out.push(Outcome::Shadow(halted));
-            }
+        let Note { rule: number, start, end, held, known } = note;
+        let Some(rule) = rules.get(number) else { return };
+        let halts = rule.mode == Mode::Shadow && rule.action == TextAction::Halt;
+        if held.is_some() {
+            let halted = rule.halted("hold_overflow", (choice, channel), start..end, held);
+            out.push(Outcome::Allowed(halted));
+        } else if !halts {
+            out.push(Outcome::Matched(Matched { choice, channel, rule: number, start, end }));
+        } else if !self.shadowed.contains(&rule.check) {
+            // it would have halted once
+            self.shadowed.push(rule.check.clone());
+            let halted = rule.halted("match", (choice, channel), start..known, None);
+            out.push(Outcome::Shadow(halted));
         }
     }
 }
@@ -761,11 +795,11 @@ impl Watcher {
         while self.stuck.is_none()
             && let Some(front) = self.waiting.front_mut()
         {
-            let (end, start) = (front.end, self.cleared);
+            let (end, start, by_end) = (front.end, self.cleared, front.by_end);
             match (front.claim, front.answer.take()) {
                 (None, _) => self.cleared = end.max(start),
                 (Some(index), Some(answer)) => {
-                    let judging = Judging { choice, channel, index, start, end };
+                    let judging = Judging { choice, channel, index, start, end, by_end };
                     self.judge(checks, judging, answer, out);
                 }
                 (Some(_), None) => return,
@@ -803,7 +837,7 @@ impl Watcher {
                 Err(invalid) => (None, invalid.to_string()),
             };
             let halted = halted(code, value, None, format!("{code} (score {shown})"));
-            self.stick(check, at.end, halted, out);
+            self.stick(check, at.end, (halted, at.by_end), out);
             return;
         }
         // that there is no score, or none that is one, and may be let pass
@@ -812,7 +846,7 @@ impl Watcher {
                 let code = error.code();
                 let halted = halted(code, None, None, format!("{code} ({error})"));
                 if check.score.on_score_error(error) == OnError::Halt {
-                    self.stick(check, at.end, halted, out);
+                    self.stick(check, at.end, (halted, at.by_end), out);
                     return;
                 }
                 Some(halted)
@@ -852,13 +886,19 @@ impl Watcher {
                 let (value, limit) = value_and_limit(&halt.reason);
                 let code = halt.reason.code().as_str();
                 let halted = halted(code, value, limit, halt.reason.to_string());
-                self.stick(check, at.end, halted, out);
+                self.stick(check, at.end, (halted, at.by_end), out);
             }
         }
     }
 
     /// From here on the check lets nothing pass, or would not.
-    fn stick(&mut self, check: &HaltCheck, end: u64, halted: Halted, out: &mut Vec<Outcome>) {
+    fn stick(
+        &mut self,
+        check: &HaltCheck,
+        end: u64,
+        (halted, by_end): (Halted, bool),
+        out: &mut Vec<Outcome>,
+    ) {
         if check.mode == Mode::Shadow {
             out.push(Outcome::Shadow(halted.clone()));
         }
@@ -867,6 +907,6 @@ impl Watcher {
             self.cleared = end;
         }
         self.waiting.clear();
-        self.stuck = Some(Box::new(halted));
+        self.stuck = Some(Box::new(Stuck { halted, by_end }));
     }
 }

@@ -542,3 +542,82 @@ fn a_second_answer_changes_nothing() {
     assert_eq!(gate.verdict(0).halted().unwrap().code, "late_score");
     assert_eq!(gate.resolve(2, 0.9).unwrap_err().to_string(), "there was no request `2`");
 }
+
+/// A check of claims by the host and one of tokens, beside text rules that flag.
+fn flagging(hold: bool, expressions: &[&str]) -> Policy {
+    let claims = ScorePolicy { at: Some(Unit::Claim), hold, ..ScorePolicy::default() };
+    let tokens = ScorePolicy { from: Source::Logprob, ..ScorePolicy::default() };
+    let halt = [("claims", claims), ("tokens", tokens)].map(|(name, score)| HaltCheck {
+        name: name.to_string(),
+        score,
+        ..HaltCheck::default()
+    });
+    let text = expressions.iter().enumerate().map(|(number, regex)| TextCheck {
+        name: format!("text{number}"),
+        regex: Some((*regex).to_string()),
+        action: TextAction::Flag,
+        ..TextCheck::default()
+    });
+    Policy { halt: halt.to_vec(), text: text.collect(), ..Policy::default() }
+}
+
+/// What text rules matched in the text when its two claims get these scores, at
+/// once or after the end; its tokens are one to a claim.
+fn matched(policy: &Policy, claims: [&str; 2], tokens: [f64; 2], scores: [f64; 2]) -> Vec<String> {
+    let [at_once, late] = [true, false].map(|is_at_once| {
+        let (mut gate, mut seen) = (Gate::new(policy).unwrap(), Seen::default());
+        let mut answer = |gate: &mut Gate, seen: &mut Seen| {
+            while let Some(request) = gate.next_request() {
+                let score = scores[usize::from(request.span.start > 0)];
+                seen.note(gate.resolve(request.id, score).unwrap());
+            }
+        };
+        for (claim, score) in claims.iter().zip(tokens) {
+            let (channel, bytes) = (Channel::Content, claim.len() as u64);
+            seen.note(gate.push(0, channel, claim));
+            seen.note(gate.push_token(0, channel, Source::Logprob, bytes, score));
+            if is_at_once {
+                answer(&mut gate, &mut seen);
+            }
+        }
+        gate.finish_all(|step| seen.note(step));
+        answer(&mut gate, &mut seen);
+        assert_eq!(seen.halts.len(), usize::from([tokens, scores].concat().contains(&0.1)));
+        let text = claims.concat();
+        let found = seen.found.iter().map(|event| match event {
+            Event::Matched(found) => {
+                text[found.span.start as usize..found.span.end as usize].into()
+            }
+            other => unreachable!("{other:?}"),
+        });
+        found.collect::<Vec<String>>()
+    });
+    assert_eq!(at_once, late);
+    at_once
+}
+
+/// A match that only the end of the text makes sure is not told with a halt that
+/// comes before the end, also if the halt waits for a score that comes after it.
+#[test]
+fn a_match_by_the_end_is_not_told_with_an_earlier_halt() {
+    for hold in [true, false] {
+        let policy = flagging(hold, &["a.*1"]);
+        let matched = |tokens, scores| matched(&policy, ["ba1. ", "b. "], tokens, scores);
+        assert_eq!(matched([0.9, 0.1], [0.9, 0.9]), [""; 0]);
+        // only the end makes it sure that the claim ends there
+        assert_eq!(matched([0.9, 0.9], [0.9, 0.1]), ["a1"]);
+        assert_eq!(matched([0.9, 0.9], [0.9, 0.9]), ["a1"]);
+    }
+}
+
+/// A match in released text is told with the halt, also if one that was known
+/// before it is not, for its text was held back.
+#[test]
+fn a_match_in_what_is_held_hides_no_other() {
+    let mut policy = flagging(true, &["cd", "ab.{0,7}z|ab"]);
+    // rules in shadow mode are read apart
+    policy.text[0].mode = Mode::Shadow;
+    let matched = |scores| matched(&policy, ["ab. ", "cd ef gh ij. "], [0.9, 0.9], scores);
+    assert_eq!(matched([0.9, 0.1]), ["ab"]);
+    assert_eq!(matched([0.9, 0.9]), ["cd", "ab"]);
+}
