@@ -17,7 +17,27 @@ hard_limit = 0.1
 name = "claims"
 mode = "shadow"
 channels = ["content", "tool"]
-score = { from = "blend", at = "claim", blend = { bias = -1.5, weights = { facts = 2.0, "logprob.min" = 0.5 } } }
+soft_limit = 0.7
+window_size = 3
+window_threshold = 0.45
+trend_window = 9
+trend_threshold = 0.2
+trend = "slope"
+[halt.score]
+from = "blend"
+at = "claim"
+hold = false
+on_error = "allow"
+on_late = "halt"
+deadline_ms = 70
+on_contradicted = "halt"
+on_unsupported = "allow"
+[halt.score.blend]
+bias = -1.5
+weights = { facts = 2.0, embed = 2.1, nli = 2.2, host = 2.3, "logprob.mean" = 2.4, "logprob.min" = 2.5, "logprob.entropy" = 2.6 }
+[[halt]]
+name = "unsure"
+score = { from = "logprob", measure = "entropy", on_late = "allow" }
 [[text]]
 name = "keys"
 use = ["openai_key"]
@@ -33,8 +53,17 @@ name = "trial"
 regex = '\{\{.*\}\}'
 mode = "shadow"
 action = "mask"
+[models.embed]
+path = "embed"
+[models.nli]
+path = "nli"
 [limits]
-hold_bytes_max = 4096
+choices_max = 11
+tools_max = 12
+event_bytes_max = 13000
+hold_bytes_max = 14000
+claim_bytes_max = 1500
+automaton_bytes_max = 16000000
 "#;
 
 const TEXT: &str = "Dear Anna, {{ name }} the key is sk-abcdefghijklmnopqrst; 東 is not forbidden.";
