@@ -117,6 +117,22 @@ fn what_is_no_compiled_policy_says_so() {
     );
     let longer = sealed(NAME, &[content, b"\0"].concat());
     assert_eq!(error(&longer), "this is no compiled policy: there is more behind its end");
+    // a limit above 1
+    let limit = 0.1f64.to_bits().to_le_bytes();
+    let at = content.windows(8).position(|bytes| bytes == limit).unwrap();
+    let mut forged = content.to_vec();
+    forged[at..at + 8].copy_from_slice(&2f64.to_bits().to_le_bytes());
+    assert_eq!(
+        error(&sealed(NAME, &forged)),
+        "this is no compiled policy: a halt check cannot be used"
+    );
+    // which of the sets of rules it is, for the last channel
+    let mut forged = content.to_vec();
+    *forged.last_mut().unwrap() = 100;
+    assert_eq!(
+        error(&sealed(NAME, &forged)),
+        "this is no compiled policy: a set of rules is not there"
+    );
     for len in 0..content.len() {
         assert!(Checks::from_bytes(&sealed(NAME, &content[..len])).is_err(), "{len}");
     }

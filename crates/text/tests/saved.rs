@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use tidegate_saved::Writer;
 use tidegate_text::{
     AUTOMATON_BYTES_MAX, Action, Checksum, Filter, OnOverflow, Rule, Rules, View,
     library::{self, LibraryRule},
@@ -98,6 +99,59 @@ fn what_is_cut_off_is_an_error() {
     let longer = [&bytes[..], &[0]].concat();
     let error = Rules::from_bytes(&longer, AUTOMATON_BYTES_MAX).unwrap_err();
     assert_eq!(error.to_string(), "there is more behind its end");
+}
+
+/// Rules with one automaton of one class of bytes: for each state whether a match `ended`
+/// before the last byte or is one `at_end`, and the state one byte on; all begin in the second.
+fn forged(states: &[(bool, bool, u64)]) -> Result<Rules, String> {
+    let mut to = Writer::default();
+    to.number(1); // a rule
+    to.number(0);
+    to.number(0); // it halts
+    to.number(1); // a group
+    to.number(0); // no checksum
+    to.number(0); // no limit
+    for number in [1, 256, 0] {
+        to.number(number); // one class
+    }
+    to.list(states, |to, (ended, at_end, _)| {
+        to.number(u64::from(*ended));
+        to.number(u64::from(*at_end));
+    });
+    for (.., next) in states {
+        to.number(1);
+        to.number(*next);
+    }
+    for _ in 0..5 {
+        to.number(1);
+    }
+    for _ in 0..2 {
+        to.number(0); // nothing flags
+    }
+    to.number(1); // a hold
+    to.number(0);
+    let rules = Rules::from_bytes(&to.into_bytes(), AUTOMATON_BYTES_MAX);
+    rules.map_err(|damaged| damaged.to_string())
+}
+
+#[test]
+fn a_forged_automaton_is_refused() {
+    let dead = (false, false, 0);
+    // one byte
+    forged(&[dead, (false, false, 2), (false, true, 0)]).unwrap();
+    let none_of_text = "an automaton is none of text";
+    // more comes of the dead state, or a match
+    for first in [(false, false, 1), (true, false, 0), (false, true, 0)] {
+        assert_eq!(forged(&[first, dead]).unwrap_err(), none_of_text);
+    }
+    // it goes on alike behind a character and within one
+    assert_eq!(forged(&[dead, (false, false, 1)]).unwrap_err(), none_of_text);
+    let empty = "a rule matches the empty text";
+    for start in [(true, false, 0), (false, true, 0)] {
+        assert_eq!(forged(&[dead, start]).unwrap_err(), empty);
+    }
+    // a match that ended before the first byte
+    assert_eq!(forged(&[dead, (false, false, 2), (true, false, 0)]).unwrap_err(), empty);
 }
 
 proptest! {
