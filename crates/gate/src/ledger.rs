@@ -468,7 +468,7 @@ impl Choice {
         let decided = |watcher: &Watcher| {
             watcher.stuck.is_some()
                 || watcher.bound(checks, lane.total, lane.settled) > bound
-                || at_its_end
+                || at_its_end && watcher.waiting.is_empty()
         };
         let rules = &lane.text;
         let is_decided = rules.stuck.is_some() || rules.cleared > bound || at_its_end;
