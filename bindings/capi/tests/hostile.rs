@@ -586,7 +586,8 @@ fn threads_on_one_gate() {
     std::thread::scope(|threads| {
         for _ in 0..8 {
             threads.spawn(|| {
-                for _ in 0..2000 {
+                // 60 000 bytes at most: fewer than may be held
+                for _ in 0..1500 {
                     // held: no claim ends
                     match push(gate, "word ") & STATUS {
                         0 => taken.fetch_add(1, Ordering::Relaxed),
@@ -603,7 +604,7 @@ fn threads_on_one_gate() {
         }
     });
     let (taken, busy) = (taken.into_inner(), busy.into_inner());
-    assert_eq!(taken + busy, 16_000);
+    assert_eq!(taken + busy, 12_000);
     let released = released(gate).len();
     assert_eq!(tg_gate_held(gate, 0, 0) + released, taken * 5, "{busy} were refused");
     let trace = text(|out| tg_gate_trace(gate, out));
