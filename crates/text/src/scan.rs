@@ -66,7 +66,6 @@ pub(crate) struct Scan {
 struct LetGone {
     rule: RuleNumber,
     start: u64,
-    known: u64,
     held: u64,
 }
 
@@ -206,11 +205,13 @@ impl Scan {
             }
             let at = self.at;
             let is_noted = self.step(set, before, byte);
+            self.tell_passed(out);
             if !is_noted {
                 before = Before::of(byte);
                 continue;
             }
             self.settle(set, window, base, out);
+            self.tell_passed(out);
             before = match self.at == at + 1 {
                 true => Before::of(byte),
                 false => self.before(window, base, self.at),
@@ -221,6 +222,10 @@ impl Scan {
     /// Reads on where there is at most one thread and nothing to say of it, as
     /// [`Scan::step`] would. How many bytes.
     fn cruise(&mut self, set: &Set, rest: &[u8], before: &mut Before) -> usize {
+        if !self.let_gone.is_empty() {
+            // it is told at the byte with which it is sure
+            return 0;
+        }
         let mut only = match self.threads.as_slice() {
             [] => None,
             [thread] if thread.rule == NONE => Some(*thread),
@@ -390,8 +395,7 @@ impl Scan {
             let releases = limit.is_some_and(|limit| limit.on_overflow == OnOverflow::Release);
             let Some(held) = thread.overflow.filter(|_| releases) else { continue };
             let rule = first_rule(set, &thread);
-            let (start, known) = (self.at - held, self.known);
-            self.let_gone.push(LetGone { rule, start, known, held });
+            self.let_gone.push(LetGone { rule, start: self.at - held, held });
             if self.resume.len() < set.groups.len() {
                 self.resume = vec![0; set.groups.len()];
             }
@@ -596,15 +600,32 @@ impl Scan {
 
     fn stop(&mut self, rule: RuleNumber, start: u64, overflow: Option<u64>, out: &mut Vec<Found>) {
         self.pass(start, out);
+        if overflow.is_none() {
+            // it would have come before this one, which halts for want of it
+            self.tell_let_go(|gone| gone.start == start && gone.rule < rule, out);
+        }
         out.push(Found::Halt { rule, start, known: self.known, overflow });
         self.is_stopped = true;
     }
 
-    fn pass(&mut self, to: u64, out: &mut Vec<Found>) {
-        for gone in self.let_gone.extract_if(.., |gone| gone.start < to) {
-            let LetGone { rule, start, known, held } = gone;
+    /// Tells what was let go where no match may have begun: none can hide it any more.
+    fn tell_passed(&mut self, out: &mut Vec<Found>) {
+        if !self.let_gone.is_empty() {
+            let to = self.threads.first().map_or(self.at, |first| first.start);
+            self.tell_let_go(|gone| gone.start < to, out);
+        }
+    }
+
+    fn tell_let_go(&mut self, is_told: impl Fn(&LetGone) -> bool, out: &mut Vec<Found>) {
+        let known = self.known;
+        for gone in self.let_gone.extract_if(.., |gone| is_told(gone)) {
+            let LetGone { rule, start, held } = gone;
             out.push(Found::Overflow { rule, start, known, held });
         }
+    }
+
+    fn pass(&mut self, to: u64, out: &mut Vec<Found>) {
+        self.tell_let_go(|gone| gone.start < to, out);
         if to > self.settled {
             out.push(Found::Pass { to });
             self.settled = to;

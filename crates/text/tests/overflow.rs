@@ -424,6 +424,30 @@ fn the_part_that_has_no_bound_is_named() {
     assert_eq!(unbounded_part(&Rule::new(literals), AUTOMATON_BYTES_MAX), None);
 }
 
+/// A rule that let go and would have masked what another one halts at is told of.
+#[test]
+fn what_is_let_go_where_another_halts_is_told() {
+    let halts = Rule::regex("b");
+    let rules = [releasing(0, mask("[a-c]+@", "X")), halts.clone()];
+    check(&rules, "b@", "", "o0 0 1, h1 0");
+    // behind it in the list it would not have come to it
+    check(&[halts, releasing(0, mask("[a-c]+@", "X"))], "b@", "", "h0 0");
+}
+
+/// What a rule let go is told when no other can match there any more, and was read
+/// to know just so far: not with a halt before, however long the delta.
+#[test]
+fn what_is_let_go_is_not_told_with_a_halt_before_it_is_sure() {
+    let flags = |hold_bytes_max| halting(hold_bytes_max, flag("ab(?:[^z]*z)?"));
+    let halts = halting(0, mask("c.*b", "X"));
+    // the first may still match when the second lets go
+    let rules = [flags(1), flags(0), halts];
+    check(&rules, "ac", "a", "H2 1 1, o1 0 1");
+    check(&rules, "ca", "", "H2 0 1");
+    let rules = [flags(1), halting(0, mask("a.*b", "X")), flags(0)];
+    check(&rules, "az", "", "H1 0 1");
+}
+
 fn rule() -> impl Strategy<Value = Rule> {
     let expressions = [
         "a.*b",
