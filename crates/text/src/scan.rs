@@ -65,7 +65,9 @@ pub(crate) struct Scan {
 #[derive(Clone, Copy, Debug)]
 struct LetGone {
     rule: RuleNumber,
+    /// Where what it held begins, and where it would have matched.
     start: u64,
+    match_start: u64,
     held: u64,
 }
 
@@ -395,7 +397,8 @@ impl Scan {
             let releases = limit.is_some_and(|limit| limit.on_overflow == OnOverflow::Release);
             let Some(held) = thread.overflow.filter(|_| releases) else { continue };
             let rule = first_rule(set, &thread);
-            self.let_gone.push(LetGone { rule, start: self.at - held, held });
+            let (start, match_start) = (self.at - held, thread.start);
+            self.let_gone.push(LetGone { rule, start, match_start, held });
             if self.resume.len() < set.groups.len() {
                 self.resume = vec![0; set.groups.len()];
             }
@@ -602,7 +605,7 @@ impl Scan {
         self.pass(start, out);
         if overflow.is_none() {
             // it would have come before this one, which halts for want of it
-            self.tell_let_go(|gone| gone.start == start && gone.rule < rule, out);
+            self.tell_let_go(|gone| gone.match_start <= start && gone.rule < rule, out);
         }
         out.push(Found::Halt { rule, start, known: self.known, overflow });
         self.is_stopped = true;
@@ -619,7 +622,7 @@ impl Scan {
     fn tell_let_go(&mut self, is_told: impl Fn(&LetGone) -> bool, out: &mut Vec<Found>) {
         let known = self.known;
         for gone in self.let_gone.extract_if(.., |gone| is_told(gone)) {
-            let LetGone { rule, start, held } = gone;
+            let LetGone { rule, start, held, .. } = gone;
             out.push(Found::Overflow { rule, start, known, held });
         }
     }
@@ -666,7 +669,7 @@ impl Scan {
         // a rule that let go does not look back, whatever matched before; what it let
         // go is not worth a word if it is masked and the rule would not have won
         self.let_gone.retain(|gone| {
-            let would_win = gone.start <= start && gone.rule < rule;
+            let would_win = gone.match_start <= start && gone.rule < rule;
             would_win || gone.start + gone.held > end
         });
         if self.may_read_again(end) {

@@ -424,6 +424,15 @@ fn the_part_that_has_no_bound_is_named() {
     assert_eq!(unbounded_part(&Rule::new(literals), AUTOMATON_BYTES_MAX), None);
 }
 
+/// A rule that lets go inside what another is sure to mask, and would have come before
+/// it, is told of: what is masked is not the same.
+#[test]
+fn what_is_let_go_within_a_sure_match_is_told() {
+    let rules = [releasing(1, mask("a.*?b", "X")), releasing(5, mask("a(?:.*b)?", "X"))];
+    check(&rules, "azbb", "Xb", "m0 0 3");
+    check(&rules, "azzbb", "X", "m1 0 5, o0 1 2");
+}
+
 /// A rule that let go and would have masked what another one halts at is told of.
 #[test]
 fn what_is_let_go_where_another_halts_is_told() {
