@@ -605,7 +605,7 @@ impl Scan {
         self.pass(start, out);
         if overflow.is_none() {
             // it would have come before this one, which halts for want of it
-            self.tell_let_go(|gone| gone.match_start <= start && gone.rule < rule, out);
+            self.tell_let_go(|gone| gone.would_win(start, rule), out);
         }
         out.push(Found::Halt { rule, start, known: self.known, overflow });
         self.is_stopped = true;
@@ -668,10 +668,7 @@ impl Scan {
         }
         // a rule that let go does not look back, whatever matched before; what it let
         // go is not worth a word if it is masked and the rule would not have won
-        self.let_gone.retain(|gone| {
-            let would_win = gone.match_start <= start && gone.rule < rule;
-            would_win || gone.start + gone.held > end
-        });
+        self.let_gone.retain(|gone| gone.would_win(start, rule) || gone.start + gone.held > end);
         if self.may_read_again(end) {
             self.rewind(end);
         } else {
@@ -716,6 +713,13 @@ impl Scan {
             self.settled = to;
             self.begun = true;
         }
+    }
+}
+
+impl LetGone {
+    /// Whether it would have come before a match of this rule here.
+    fn would_win(&self, start: u64, rule: RuleNumber) -> bool {
+        (self.match_start, self.rule) < (start, rule)
     }
 }
 

@@ -433,6 +433,14 @@ fn what_is_let_go_within_a_sure_match_is_told() {
     check(&rules, "azzbb", "X", "m1 0 5, o0 1 2");
 }
 
+/// So is one that lets go behind its match what another masks then.
+#[test]
+fn what_is_let_go_behind_a_match_is_told() {
+    let rules = [mask("cdd", "Y"), releasing(1, mask("a.*b", "X"))];
+    check(&rules, "abcb", "X", "m1 0 4");
+    check(&rules, "abcddb", "XYb", "m1 0 2, m0 2 5, o1 2 2");
+}
+
 /// A rule that let go and would have masked what another one halts at is told of.
 #[test]
 fn what_is_let_go_where_another_halts_is_told() {
