@@ -645,7 +645,9 @@ impl Scan {
     /// The match at the first start is known.
     fn accept(&mut self, set: &Set, best: Thread, out: &mut Vec<Found>) {
         let Thread { start, end, rule, .. } = best;
-        if rule == NONE || best.overflow.is_some() && is_checked(set, &best) {
+        // of one that held too much it is not known whether another of its rules would win
+        let is_open = is_checked(set, &best) || first_rule(set, &best) < rule;
+        if rule == NONE || best.overflow.is_some() && is_open {
             self.stop_full(set, &best, out);
             return;
         }

@@ -441,6 +441,16 @@ fn what_is_let_go_behind_a_match_is_told() {
     check(&rules, "abcddb", "XYb", "m1 0 2, m0 2 5, o1 2 2");
 }
 
+/// A rule held too much where a later one had matched: it is the earlier that halts.
+#[test]
+fn too_much_held_of_an_earlier_rule_halts_before_a_match_of_a_later_one() {
+    let holds = halting(1, mask("a.*b", "X"));
+    check(&[holds.clone(), halting(1, mask("a(?:.*b)?", "Y"))], "azb", "", "H0 0 2");
+    check(&[holds.clone(), halting(1, Rule::regex("a(?:.*b)?"))], "azb", "", "H0 0 2");
+    // whichever it is, the same is shown: nothing is held
+    check(&[holds, halting(1, mask("a(?:.*b)?", "X"))], "azb", "X", "m0 0 3");
+}
+
 /// A rule that let go and would have masked what another one halts at is told of.
 #[test]
 fn what_is_let_go_where_another_halts_is_told() {
