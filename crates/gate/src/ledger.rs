@@ -687,7 +687,7 @@ impl TextLane {
         }
         if !findings.notes.is_empty() {
             self.notes.extend(findings.notes.into_iter().map(|note| Found { by_end, note }));
-            // what was let go is found later than it was known
+            // each scan finds in an order of its own
             self.notes.make_contiguous().sort_unstable();
         }
         if let Some(halt) = findings.halt

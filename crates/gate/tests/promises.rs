@@ -566,7 +566,7 @@ fn flagging(hold: bool, expressions: &[&str]) -> Policy {
 fn matched(policy: &Policy, claims: [&str; 2], tokens: [f64; 2], scores: [f64; 2]) -> Vec<String> {
     let [at_once, late] = [true, false].map(|is_at_once| {
         let (mut gate, mut seen) = (Gate::new(policy).unwrap(), Seen::default());
-        let mut answer = |gate: &mut Gate, seen: &mut Seen| {
+        let answer = |gate: &mut Gate, seen: &mut Seen| {
             while let Some(request) = gate.next_request() {
                 let score = scores[usize::from(request.span.start > 0)];
                 seen.note(gate.resolve(request.id, score).unwrap());
