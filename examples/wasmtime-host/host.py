@@ -201,7 +201,7 @@ def example(tidegate):
 NOT_IN_C = {"config-type", "config-unknown"}
 # what the module has no parts for: it blends only what it can score itself
 LACKS = {"claims-blend"}
-COUNTS = {"kernel": 54, "gate": 179}
+COUNTS = {"kernel": 54, "gate": 183}
 CODES = ["", "invalid_score", "hard_limit", "window_avg", "downward_trend"]
 CHANNELS = ["content", "reasoning", "refusal"]
 FINDINGS = ["", "supported", "unsupported", "contradicted"]
