@@ -524,7 +524,7 @@ impl Lane {
     fn is_through(&self, checks: &[HaltCheck], bound: u64) -> bool {
         let enforcing = self.watchers.iter().filter(|watcher| watcher.enforces(checks));
         let mut open = enforcing.filter(|it| it.stuck.is_some() || !it.waiting.is_empty());
-        bound == self.total && self.text.stuck.is_none() && open.next().is_none()
+        bound == self.total && open.next().is_none()
     }
 
     /// Fails the checks that keep back more than they may. Looked at before new

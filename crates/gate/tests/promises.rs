@@ -610,6 +610,28 @@ fn a_match_by_the_end_is_not_told_with_an_earlier_halt() {
     }
 }
 
+/// A claim that was known before the end, and shown without hold, may still halt there.
+#[test]
+fn a_match_by_the_end_waits_for_claims_that_were_known_before_it() {
+    let policy = flagging(false, &["(?s)a.*1"]);
+    let matched = |scores| matched(&policy, ["ba1. ", "b.\n\n"], [0.9, 0.9], scores);
+    assert_eq!(matched([0.9, 0.1]), [""; 0]);
+    assert_eq!(matched([0.9, 0.9]), ["a1"]);
+}
+
+/// That a token has no score is known by the end too.
+#[test]
+fn a_match_by_the_end_is_told_with_a_halt_by_the_end() {
+    let mut policy = flagging(true, &["a.*1"]);
+    policy.halt.remove(0);
+    let (mut gate, mut seen) = (Gate::new(&policy).unwrap(), Seen::default());
+    seen.note(gate.push(0, Channel::Content, "ba1. b"));
+    seen.note(gate.push_token(0, Channel::Content, Source::Logprob, 5, 0.9));
+    gate.finish_all(|step| seen.note(step));
+    assert_eq!(seen.halts[0].code, "missing_score");
+    assert!(matches!(&seen.found[..], [Event::Matched(found)] if found.span == (1..3)));
+}
+
 /// A match in released text is told with the halt, also if one that was known
 /// before it is not, for its text was held back.
 #[test]
