@@ -18,7 +18,7 @@
 //! found is told when nothing can be halted any more before the place up to
 //! which text was read to know it: so what is told does not depend on the cuts.
 //! The end of the text is behind all of its places: what only the end made sure
-//! is told when all else was let go, or with a halt that only the end made sure
+//! is told when all text was let go, or with a halt that only the end made sure
 //! too, for any other may come before the end is known, or after it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -457,10 +457,8 @@ impl Choice {
             out.push(Outcome::Release { choice, channel, span: lane.released..bound });
             lane.released = bound;
         }
-        // no halt can come before what is released
-        let is_through = lane.is_through(checks, bound);
-        let is_sure = |found: &Found| found.note.known <= bound && (is_through || !found.by_end);
-        while let Some(found) = lane.text.notes.pop_front_if(|found| is_sure(found)) {
+        // no halt can come before what is released, and at the end of all text only one by the end
+        while let Some(found) = lane.text.notes.pop_front_if(|found| found.note.known <= bound) {
             lane.text.tell(text, (choice, channel), found.note, out);
         }
         let at_its_end = self.finished && bound == lane.total;
@@ -518,13 +516,6 @@ impl Lane {
         let enforcing = self.watchers.iter().filter(|watcher| watcher.enforces(checks));
         let bounds = enforcing.map(|watcher| watcher.bound(checks, self.total, self.settled));
         bounds.min().unwrap_or(self.total).min(self.text.cleared).min(self.total)
-    }
-
-    /// Whether all text is let go, up to here, and nothing can be halted any more.
-    fn is_through(&self, checks: &[HaltCheck], bound: u64) -> bool {
-        let enforcing = self.watchers.iter().filter(|watcher| watcher.enforces(checks));
-        let mut open = enforcing.filter(|it| it.stuck.is_some() || !it.waiting.is_empty());
-        bound == self.total && open.next().is_none()
     }
 
     /// Fails the checks that keep back more than they may. Looked at before new

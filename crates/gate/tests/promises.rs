@@ -610,15 +610,6 @@ fn a_match_by_the_end_is_not_told_with_an_earlier_halt() {
     }
 }
 
-/// A claim that was known before the end, and shown without hold, may still halt there.
-#[test]
-fn a_match_by_the_end_waits_for_claims_that_were_known_before_it() {
-    let policy = flagging(false, &["(?s)a.*1"]);
-    let matched = |scores| matched(&policy, ["ba1. ", "b.\n\n"], [0.9, 0.9], scores);
-    assert_eq!(matched([0.9, 0.1]), [""; 0]);
-    assert_eq!(matched([0.9, 0.9]), ["a1"]);
-}
-
 /// That a token has no score is known by the end too.
 #[test]
 fn a_match_by_the_end_is_told_with_a_halt_by_the_end() {
